@@ -1,0 +1,18 @@
+//! The words that all other rooms speak: project names, file names, hosts. Pure: no socket, no clock.
+
+pub mod file;
+pub mod host;
+pub mod project;
+
+pub use file::FileName;
+pub use host::{Authority, HostName};
+pub use project::{InvalidName, NameBuffer, NameRef, ProjectName};
+
+/// What is judged: the two kinds of thing on an index that bear a name.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A project, by its normalized name.
+    Project(NameRef<'a>),
+    /// A distribution file or one of its siblings, by its file name; whose project is not certain from the name alone.
+    File(&'a FileName),
+}

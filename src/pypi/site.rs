@@ -1,0 +1,67 @@
+//! PyPI's hosts, and what each of them serves.
+
+use crate::name::HostName;
+
+/// What a host serves; decides how its URLs are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SiteKind {
+    /// An index: simple pages, legacy JSON, web pages, feeds (pypi.org).
+    Index,
+    /// Distribution files (files.pythonhosted.org).
+    Files,
+    /// The upload endpoint (upload.pypi.org).
+    Upload,
+    /// A host of somebody else's that has an index and files on it, below any path.
+    Mirror,
+}
+
+/// The hosts that are intercepted by default.
+pub const SITES: &[(&str, SiteKind)] = &[
+    ("pypi.org", SiteKind::Index),
+    ("files.pythonhosted.org", SiteKind::Files),
+    ("upload.pypi.org", SiteKind::Upload),
+    ("test.pypi.org", SiteKind::Index),
+    ("test-files.pythonhosted.org", SiteKind::Files),
+    // Old names; GET is redirected to the index, XML-RPC is served in place.
+    ("pypi.python.org", SiteKind::Index),
+    ("testpypi.python.org", SiteKind::Index),
+    ("www.pypi.org", SiteKind::Index),
+    ("pypi.io", SiteKind::Index),
+    ("www.pypi.io", SiteKind::Index),
+    ("test.pypi.io", SiteKind::Index),
+    ("upload.pypi.io", SiteKind::Upload),
+    ("warehouse.python.org", SiteKind::Index),
+    ("warehouse-staging.python.org", SiteKind::Index),
+    // Legacy documentation by project, and a viewer of every project's files.
+    ("pythonhosted.org", SiteKind::Index),
+    ("test.pythonhosted.org", SiteKind::Index),
+    ("inspector.pypi.io", SiteKind::Index),
+];
+
+impl SiteKind {
+    /// The word in the config.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Files => "files",
+            Self::Upload => "upload",
+            Self::Mirror => "mirror",
+        }
+    }
+}
+
+/// The default hosts, parsed.
+pub fn default_sites() -> impl Iterator<Item = (HostName, SiteKind)> {
+    SITES.iter().filter_map(|(host, kind)| Some((host.parse().ok()?, *kind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_site_is_a_host() {
+        assert_eq!(default_sites().count(), SITES.len());
+    }
+}
