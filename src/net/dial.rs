@@ -1,0 +1,231 @@
+//! Opens upstream TCP connections: resolution (cached, bounded), both address families, one deadline, `connect-to`.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::name::{Authority, HostName};
+
+/// How long resolving may take.
+const RESOLVE: Duration = Duration::from_secs(5);
+/// How long connecting may take, all addresses together.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long one address is tried before the next is tried beside it (RFC 8305 section 5).
+const STAGGER: Duration = Duration::from_millis(250);
+/// How long a resolution is believed. getaddrinfo tells no time to live.
+const REMEMBER: Duration = Duration::from_secs(60);
+/// Look-ups under way at once: each holds a thread of the blocking pool.
+const LOOKUPS: usize = 32;
+/// Hosts remembered at most.
+const REMEMBERED: usize = 1024;
+
+/// Opens connections.
+#[derive(Debug)]
+pub struct Dialer {
+    connect_to: HashMap<Authority, Authority>,
+    own: Vec<SocketAddr>,
+    known: Mutex<HashMap<HostName, (Instant, Vec<IpAddr>)>>,
+    lookups: Semaphore,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// The name has no address.
+    #[error("cannot resolve {host}: {cause}")]
+    Resolve {
+        /// The host.
+        host: HostName,
+        /// What the resolver says.
+        cause: io::Error,
+    },
+    /// No address answered.
+    #[error("cannot connect to {to}: {cause}")]
+    Connect {
+        /// The host and port.
+        to: Authority,
+        /// What the last address tried says.
+        cause: io::Error,
+    },
+    /// The deadline passed.
+    #[error("connecting to {0} took more than {limit} s", limit = CONNECT.as_secs())]
+    Timeout(Authority),
+    /// The destination is this proxy.
+    #[error("{0} is this proxy itself")]
+    Loop(Authority),
+}
+
+impl Dialer {
+    /// A dialer that dials elsewhere for the keys of `connect_to`, and never `own` addresses.
+    #[must_use]
+    pub fn new(connect_to: HashMap<Authority, Authority>, own: Vec<SocketAddr>) -> Self {
+        Self { connect_to, own, known: Mutex::default(), lookups: Semaphore::new(LOOKUPS) }
+    }
+
+    /// Connects to `to`, or to where `connect-to` says, with TCP_NODELAY set.
+    ///
+    /// # Errors
+    /// [`DialError`].
+    pub async fn dial(&self, to: &Authority) -> Result<TcpStream, DialError> {
+        let to = self.connect_to.get(to).unwrap_or(to);
+        let deadline = Instant::now() + CONNECT;
+        let addresses = self.resolve(&to.host).await?;
+        let addresses: Vec<_> = interleave(&addresses).map(|ip| SocketAddr::new(ip, to.port)).collect();
+        if addresses.iter().any(|address| self.is_own(address)) {
+            return Err(DialError::Loop(to.clone()));
+        }
+        match tokio::time::timeout_at(deadline, connect_any(addresses)).await {
+            Ok(Ok(stream)) => {
+                // Nagle and delayed ACKs together cost 40 ms on every fresh connection.
+                let _best_effort = stream.set_nodelay(true);
+                Ok(stream)
+            }
+            Ok(Err(cause)) => Err(DialError::Connect { to: to.clone(), cause }),
+            Err(_elapsed) => Err(DialError::Timeout(to.clone())),
+        }
+    }
+
+    /// Whether `address` is one of our listeners: a proxy that dials itself does so until no descriptor is left.
+    fn is_own(&self, address: &SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        self.own.iter().any(|own| {
+            let listening = own.ip().to_canonical();
+            own.port() == address.port()
+                && (listening == ip || ip.is_unspecified() || (listening.is_unspecified() && ip.is_loopback()))
+        })
+    }
+
+    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, DialError> {
+        if let Some(ip) = host.ip() {
+            return Ok(vec![ip]);
+        }
+        if let Some(addresses) = self.remembered(host) {
+            return Ok(addresses);
+        }
+        let failed = |cause| DialError::Resolve { host: host.clone(), cause };
+        let look_up = async {
+            let _permit = self.lookups.acquire().await.map_err(io::Error::other)?;
+            // getaddrinfo, so that /etc/hosts, nsswitch and a VPN's split DNS hold here too.
+            #[expect(clippy::disallowed_methods, reason = "the one place that resolves")]
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            Ok(found.map(|address| address.ip()).collect::<Vec<_>>())
+        };
+        let addresses = timeout(RESOLVE, look_up)
+            .await
+            .unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(failed)?;
+        if addresses.is_empty() {
+            return Err(failed(io::ErrorKind::NotFound.into()));
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(host.clone(), (Instant::now(), addresses.clone()));
+        Ok(addresses)
+    }
+
+    fn remembered(&self, host: &HostName) -> Option<Vec<IpAddr>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(host).filter(|(at, _)| at.elapsed() < REMEMBER).map(|(_, addresses)| addresses.clone())
+    }
+}
+
+/// The addresses, families alternating, the resolver's first family first (RFC 8305 section 4).
+fn interleave(addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
+    let six_first = addresses.first().is_some_and(IpAddr::is_ipv6);
+    let (mut first, mut second): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().partition(|address| address.is_ipv6() == six_first);
+    first.reverse();
+    second.reverse();
+    let mut from_first = false;
+    std::iter::from_fn(move || {
+        from_first = !from_first;
+        if from_first { first.pop().or_else(|| second.pop()) } else { second.pop().or_else(|| first.pop()) }
+    })
+}
+
+/// The first of `addresses` that answers; each is given a head start over the next.
+async fn connect_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut attempts = JoinSet::new();
+    let mut last_error = io::Error::from(io::ErrorKind::NotFound);
+    let mut waiting = addresses.into_iter();
+    loop {
+        let next = waiting.next();
+        let none_left = next.is_none();
+        if let Some(address) = next {
+            #[expect(clippy::disallowed_methods, reason = "the one place that connects")]
+            attempts.spawn(TcpStream::connect(address));
+        } else if attempts.is_empty() {
+            return Err(last_error);
+        }
+        let outcome = tokio::select! {
+            outcome = attempts.join_next() => outcome,
+            () = sleep(STAGGER), if !none_left => continue,
+        };
+        match outcome {
+            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Err(error))) => last_error = error,
+            Some(Err(error)) => last_error = io::Error::other(error),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn authority(text: &str) -> Authority {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn connect_to_dials_elsewhere() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let elsewhere = HashMap::from([(authority("pypi.org:443"), authority(&address.to_string()))]);
+        let stream = Dialer::new(elsewhere, vec![]).dial(&authority("pypi.org:443")).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+        assert!(stream.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_dead_address_is_an_error_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let error = Dialer::new(HashMap::new(), vec![]).dial(&authority(&address.to_string())).await.unwrap_err();
+        assert!(matches!(error, DialError::Connect { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn it_never_dials_itself() {
+        for (own, to) in [
+            ("127.0.0.1:3128", "127.0.0.1:3128"),
+            ("0.0.0.0:3128", "127.0.0.1:3128"),
+            ("127.0.0.1:3128", "[::ffff:127.0.0.1]:3128"),
+            ("127.0.0.1:3128", "0.0.0.0:3128"),
+        ] {
+            let dialer = Dialer::new(HashMap::new(), vec![own.parse().unwrap()]);
+            assert!(matches!(dialer.dial(&authority(to)).await, Err(DialError::Loop(_))), "{own} {to}");
+        }
+    }
+
+    #[test]
+    fn families_alternate() {
+        let addresses: Vec<IpAddr> = ["::1", "::2", "127.0.0.1", "::3"].iter().map(|a| a.parse().unwrap()).collect();
+        let order: Vec<String> = interleave(&addresses).map(|a| a.to_string()).collect();
+        assert_eq!(order, ["::1", "127.0.0.1", "::2", "::3"]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Sockets: accepting, peeking, dialling, tunnelling. Knows nothing of HTTP or of names.
+
+pub mod dial;
+pub mod listen;
+pub mod peek;
+pub mod prefixed;
+pub mod tunnel;

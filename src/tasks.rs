@@ -1,0 +1,89 @@
+//! Every spawned task is tracked here, and all of them end in two phases: drain, then abort.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The proxy's tasks. Cheap to clone; all clones are the same tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    drain: CancellationToken,
+    abort: CancellationToken,
+}
+
+impl Tasks {
+    /// Runs `task` in the background until it ends or the abort phase drops it.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let abort = self.abort.clone();
+        let tracked = self.tracker.track_future(async move {
+            tokio::select! {
+                () = abort.cancelled() => {}
+                () = task => {}
+            }
+        });
+        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+        drop(tokio::spawn(tracked));
+    }
+
+    /// Completes when the drain phase begins: finish what runs, begin nothing new.
+    pub async fn draining(&self) {
+        self.drain.cancelled().await;
+    }
+
+    /// Whether the drain phase has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
+    }
+
+    /// Begins the drain phase, waits for the tasks at most `grace` (or until `hurry` completes), then drops the rest.
+    /// Gives the number of tasks that were cut off.
+    pub async fn shut_down(&self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
+        self.drain.cancel();
+        self.tracker.close();
+        tokio::select! {
+            () = self.tracker.wait() => {}
+            () = tokio::time::sleep(grace) => {}
+            () = hurry => {}
+        }
+        let cut_off = self.tracker.len();
+        self.abort.cancel();
+        self.tracker.wait().await;
+        cut_off
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_in_time_is_not_cut_off() {
+        let tasks = Tasks::default();
+        let running = tasks.clone();
+        tasks.spawn(async move {
+            running.draining().await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        });
+        assert_eq!(tasks.shut_down(Duration::from_secs(30), pending()).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_end_is_cut_off() {
+        let tasks = Tasks::default();
+        tasks.spawn(pending());
+        assert_eq!(tasks.shut_down(Duration::from_secs(30), pending()).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_signal_hurries() {
+        let tasks = Tasks::default();
+        tasks.spawn(pending());
+        assert_eq!(tasks.shut_down(Duration::MAX, async {}).await, 1);
+    }
+}
