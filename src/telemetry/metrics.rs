@@ -1,0 +1,110 @@
+//! Counters and gauges, kept for the admin listener (OpenMetrics).
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::decision::{Decision, Outcome, Surface};
+
+/// All metrics of one proxy.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    decisions: Family<DecisionLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    bytes: Family<ByteLabels, Counter>,
+    lost: Counter,
+    /// Tunnels that are open.
+    pub tunnels: Gauge,
+    /// Client connections that are open.
+    pub connections: Gauge,
+    ca_expiry: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    decision: Outcome,
+    surface: Surface,
+    rule: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    surface: Surface,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByteLabels {
+    kind: &'static str,
+    direction: &'static str,
+}
+
+impl EncodeLabelValue for Outcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.as_str().encode(encoder)
+    }
+}
+
+impl EncodeLabelValue for Surface {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.as_str().encode(encoder)
+    }
+}
+
+impl Metrics {
+    /// Counts a decision.
+    pub fn decided(&self, decision: &Decision) {
+        let labels = DecisionLabels {
+            decision: decision.decision,
+            surface: decision.surface,
+            rule: decision.rule.clone().unwrap_or_default(),
+        };
+        self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// Counts a record that found no room on its way to the decision log.
+    pub fn decision_lost(&self) {
+        self.lost.inc();
+    }
+
+    /// Counts an answered request.
+    pub fn answered(&self, surface: Surface, status: u16) {
+        self.requests.get_or_create(&RequestLabels { surface, status }).inc();
+    }
+
+    /// Counts what a tunnel carried.
+    pub fn tunnelled(&self, up: u64, down: u64) {
+        for (direction, count) in [("up", up), ("down", down)] {
+            self.bytes.get_or_create(&ByteLabels { kind: "tunnel", direction }).inc_by(count);
+        }
+    }
+
+    /// Sets the seconds until the authority's certificate expires.
+    pub fn ca_expires_in(&self, seconds: f64) {
+        self.ca_expiry.set(seconds);
+    }
+
+    /// All metrics in the OpenMetrics text format, with the fingerprint of the policy in force.
+    #[must_use]
+    pub fn render(&self, fingerprint: &str) -> String {
+        let mut registry = Registry::with_prefix("namewall");
+        registry.register("decisions", "Decisions on requests", self.decisions.clone());
+        registry.register("requests", "Requests answered on intercepted hosts", self.requests.clone());
+        registry.register("tunnels", "Tunnels open", self.tunnels.clone());
+        registry.register("connections", "Client connections open", self.connections.clone());
+        registry.register("bytes", "Bytes carried", self.bytes.clone());
+        registry.register("decisions_lost", "Records that did not reach the decision log", self.lost.clone());
+        registry.register("policy", "The policy in force", Info::new([("fingerprint", fingerprint.to_owned())]));
+        registry.register_with_unit("ca_expiry", "Until the authority expires", Unit::Seconds, self.ca_expiry.clone());
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _written = encode(&mut text, &registry);
+        text
+    }
+}

@@ -1,0 +1,7 @@
+//! What is told of the proxy's work: the log, the decisions, the metrics.
+
+pub mod decision;
+pub mod log;
+pub mod metrics;
+
+pub use decision::{Decision, Decisions, Outcome, Surface};
