@@ -46,3 +46,12 @@ impl FileName {
         todo!()
     }
 }
+
+// Stand-in until the room is written.
+impl FileName {
+    /// The name without its siblings' suffixes.
+    #[must_use]
+    pub fn distribution(&self) -> &str {
+        &self.0
+    }
+}
