@@ -1,10 +1,11 @@
 //! The words that all other rooms speak: project names, file names, hosts. Pure: no socket, no clock.
 
+mod candidates;
 pub mod file;
 pub mod host;
 pub mod project;
 
-pub use file::FileName;
+pub use file::{Candidates, FileName};
 pub use host::{Authority, HostName};
 pub use project::{InvalidName, NameBuffer, NameRef, ProjectName};
 

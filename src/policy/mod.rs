@@ -1,12 +1,21 @@
 //! Rules on names: what a pattern is, what a rule says, and the verdict on a name. Pure: no socket, no clock, no page.
 
+mod expression;
+mod file_pattern;
+mod fingerprint;
+mod language;
+mod matcher;
 pub mod pattern;
+mod pattern_error;
 #[expect(clippy::module_inception, reason = "the compiled policy is what the room is named after")]
 pub mod policy;
+mod prefixes;
+mod remedy;
 pub mod rule;
 pub mod verdict;
 
 pub use pattern::{FilePattern, Pattern, PatternError};
+pub use pattern_error::Remedy;
 pub use policy::{CompileError, Policy};
-pub use rule::{Mode, Place, Rule};
+pub use rule::{Mode, Place, Rule, RuleError};
 pub use verdict::{Match, Verdict};

@@ -2,14 +2,21 @@
 
 use time::Date;
 
-use super::rule::Rule;
-use super::verdict::Verdict;
-use crate::name::Subject;
+use super::fingerprint;
+use super::matcher::{List, Matcher, PatternId};
+use super::pattern::{FilePattern, Pattern};
+use super::rule::{Mode, Rule};
+use super::verdict::{Match, Verdict};
+use crate::name::{FileName, NameRef, Subject};
 
 /// All rules in force, compiled. Immutable: a request is judged by the one that was in force when it began.
 #[derive(Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
+    names: Matcher,
+    except: Matcher,
+    files: Matcher,
+    fingerprint: String,
 }
 
 /// Why the rules can't be compiled together.
@@ -27,24 +34,45 @@ impl Policy {
     /// # Errors
     /// [`CompileError`].
     pub fn compile(rules: Vec<Rule>, today: Date) -> Result<Self, CompileError> {
-        let _ = (rules, today);
-        todo!()
+        let in_force = || rules.iter().enumerate().filter(|(_, rule)| rule.is_in_force(today));
+        let id = |rule, list, index| PatternId { rule, list, index };
+        let names = in_force().flat_map(|(at, rule)| {
+            rule.names.iter().enumerate().map(move |(index, pattern)| (id(at, List::Names, index), pattern.kind()))
+        });
+        let except = in_force().flat_map(|(at, rule)| {
+            rule.except.iter().enumerate().map(move |(index, pattern)| (id(at, List::Except, index), pattern.kind()))
+        });
+        let files = in_force().flat_map(|(at, rule)| {
+            rule.files.iter().enumerate().map(move |(index, pattern)| (id(at, List::Files, index), pattern.kind()))
+        });
+        let (names, except, files) = (Matcher::compile(names)?, Matcher::compile(except)?, Matcher::compile(files)?);
+        let fingerprint = fingerprint::of(in_force().map(|(_, rule)| rule));
+        Ok(Self { names, except, files, fingerprint, rules })
     }
 
     /// The one verdict that every surface asks.
     ///
-    /// A project is protected when a rule's `names` match and its `except` doesn't. A file is protected when a rule's
-    /// `files` match its raw name, or when any of its candidate projects is protected.
+    /// A project is protected when a rule's `names` match and its `except` doesn't. A file is protected when, for any
+    /// project that it could belong to, it would be protected as that project's ([`Policy::judge_owned`]).
     #[must_use]
     pub fn judge(&self, subject: Subject<'_>) -> Verdict<'_> {
-        let _ = subject;
-        todo!()
+        match subject {
+            Subject::Project(name) => self.verdict(self.findings(name, &[]), true),
+            Subject::File(file) => self.judge_file(file),
+        }
+    }
+
+    /// The verdict on `file` when it is known whose it is: that of `owner`, and that of the `files` of each rule which
+    /// doesn't except `owner`. Always certain.
+    #[must_use]
+    pub fn judge_owned(&self, file: &FileName, owner: NameRef<'_>) -> Verdict<'_> {
+        self.verdict(self.findings(owner, &self.matching_files(file)), true)
     }
 
     /// Twelve hex digits over everything that can change a verdict or a rendered page (the program's version included).
     #[must_use]
     pub fn fingerprint(&self) -> &str {
-        todo!()
+        &self.fingerprint
     }
 
     /// All rules as given, expired ones included.
@@ -52,4 +80,92 @@ impl Policy {
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
+
+    fn judge_file(&self, file: &FileName) -> Verdict<'_> {
+        let of_file = self.matching_files(file);
+        let mut all = Findings::default();
+        let (mut owners, mut protected) = (0_usize, 0_usize);
+        file.each_candidate(|owner| {
+            let findings = self.findings(owner, &of_file);
+            owners += 1;
+            protected += usize::from(findings.protected.is_some());
+            all.add(findings);
+        });
+        if owners > 0 {
+            return self.verdict(all, protected == 0 || protected == owners);
+        }
+        // It could be anybody's: only a rule that excepts nobody is certain of it.
+        let spares_nobody = |id: &PatternId| {
+            self.rules.get(id.rule).is_some_and(|rule| rule.mode == Mode::Enforce && rule.except.is_empty())
+        };
+        self.verdict(self.sorted(&of_file), of_file.iter().any(spares_nobody))
+    }
+
+    /// The patterns of `files` that match `file`, or the distribution that it is about.
+    fn matching_files(&self, file: &FileName) -> Vec<PatternId> {
+        let mut matching = Vec::new();
+        self.files.find(file.as_str(), &mut matching);
+        if file.distribution().len() < file.as_str().len() {
+            self.files.find(file.distribution(), &mut matching);
+        }
+        matching
+    }
+
+    /// What the rules say of the project `name`, and of its files that match `of_file`. Allocates nothing unless some
+    /// pattern matches: the root list has nearly a million names, and nearly none of them does.
+    fn findings(&self, name: NameRef<'_>, of_file: &[PatternId]) -> Findings {
+        let mut matching = Vec::new();
+        self.names.find(name.as_str(), &mut matching);
+        matching.extend_from_slice(of_file);
+        if matching.is_empty() {
+            return Findings::default();
+        }
+        let mut excepted = Vec::new();
+        self.except.find(name.as_str(), &mut excepted);
+        matching.retain(|id| excepted.iter().all(|exception| exception.rule != id.rule));
+        self.sorted(&matching)
+    }
+
+    /// The first of `matching` that enforces, and the first that audits.
+    fn sorted(&self, matching: &[PatternId]) -> Findings {
+        let first = |mode| {
+            let of_mode = |id: &PatternId| self.rules.get(id.rule).is_some_and(|rule| rule.mode == mode);
+            matching.iter().copied().filter(of_mode).min()
+        };
+        Findings { protected: first(Mode::Enforce), audited: first(Mode::Audit) }
+    }
+
+    fn verdict(&self, findings: Findings, certain: bool) -> Verdict<'_> {
+        let reported = |id: Option<PatternId>| id.and_then(|id| self.reported(id));
+        Verdict { protected: reported(findings.protected), audited: reported(findings.audited), certain }
+    }
+
+    fn reported(&self, id: PatternId) -> Option<Match<'_>> {
+        let rule = self.rules.get(id.rule)?;
+        let (written, folded, place) = match id.list {
+            List::Names => rule.names.get(id.index).map(Pattern::shown)?,
+            List::Except => rule.except.get(id.index).map(Pattern::shown)?,
+            List::Files => rule.files.get(id.index).map(FilePattern::shown)?,
+        };
+        Some(Match { rule, written, folded, place })
+    }
 }
+
+/// The first pattern of each mode that matches, in the order of the rules.
+#[derive(Clone, Copy, Debug, Default)]
+struct Findings {
+    protected: Option<PatternId>,
+    audited: Option<PatternId>,
+}
+
+impl Findings {
+    fn add(&mut self, other: Self) {
+        let first = |one: Option<PatternId>, other| one.into_iter().chain(other).min();
+        self.protected = first(self.protected, other.protected);
+        self.audited = first(self.audited, other.audited);
+    }
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

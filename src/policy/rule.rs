@@ -7,6 +7,10 @@ use std::sync::Arc;
 use time::Date;
 
 use super::pattern::{FilePattern, Pattern};
+use super::pattern_error::Written;
+
+/// The longest id of a rule: it stands in a response header and in every metric.
+const MAX_ID: usize = 128;
 
 /// One rule: which names and files it protects, and what it says of itself.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +58,82 @@ pub struct Place {
     pub line: usize,
 }
 
+/// Why a rule is refused, though each of its patterns is one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// The id can't be shown in a header, a log line and a metric.
+    #[error("the id `{}` is not 1 to {MAX_ID} printable ASCII characters without space around", .id.escape_debug())]
+    Id {
+        /// The id as written.
+        id: String,
+    },
+    /// Neither names nor files.
+    #[error("the rule `{id}` protects nothing: give it `names` or `files`")]
+    Nothing {
+        /// The rule.
+        id: String,
+    },
+    /// A pattern hides all of PyPI, or excepts all of it, and nobody said that this is meant.
+    #[error(
+        "`{}` in `{list}` of the rule `{id}` matches everything: write `everything = true` in the rule if that is meant",
+        Written(.written)
+    )]
+    Everything {
+        /// The rule.
+        id: String,
+        /// The key that the pattern stands under: `names`, `except` or `files`.
+        list: &'static str,
+        /// The pattern as written.
+        written: String,
+        /// Where the pattern was written.
+        place: Option<Place>,
+    },
+}
+
+impl Rule {
+    /// Checks what no pattern can know of itself. For whoever takes rules from a user; [`Policy`](super::Policy) judges
+    /// by whatever it is given.
+    ///
+    /// # Errors
+    /// [`RuleError`] for the first thing that can't be meant.
+    pub fn validate(&self) -> Result<(), RuleError> {
+        let printable = self.id.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+        if !printable || self.id.trim() != self.id || !(1..=MAX_ID).contains(&self.id.len()) {
+            return Err(RuleError::Id { id: self.id.clone() });
+        }
+        if self.names.is_empty() && self.files.is_empty() {
+            return Err(RuleError::Nothing { id: self.id.clone() });
+        }
+        match self.match_of_everything().filter(|_| !self.everything) {
+            Some((list, written, place)) => {
+                let (id, written) = (self.id.clone(), written.to_owned());
+                Err(RuleError::Everything { id, list, written, place: place.cloned() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it has any say on `today`.
+    #[must_use]
+    pub fn is_in_force(&self, today: Date) -> bool {
+        self.expires.is_none_or(|last_day| today <= last_day)
+    }
+
+    fn match_of_everything(&self) -> Option<(&'static str, &str, Option<&Place>)> {
+        let names = self.names.iter().map(|pattern| ("names", pattern));
+        let mut patterns = names.chain(self.except.iter().map(|pattern| ("except", pattern)));
+        let mut files = self.files.iter();
+        patterns
+            .find(|(_, pattern)| pattern.matches_everything())
+            .map(|(list, pattern)| (list, pattern.written(), pattern.place()))
+            .or_else(|| {
+                let pattern = files.find(|pattern| pattern.matches_everything())?;
+                Some(("files", pattern.written(), pattern.place()))
+            })
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file.display(), self.line)
@@ -68,5 +148,60 @@ impl Mode {
             Self::Enforce => "enforce",
             Self::Audit => "audit",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    fn rule(names: &[&str], except: &[&str], files: &[&str]) -> Rule {
+        let place = |line| Place { file: Path::new("namewall.toml").into(), line };
+        let pattern = |written: &&str| Pattern::parse(written).unwrap().at(place(7));
+        Rule {
+            id: "acme".to_owned(),
+            names: names.iter().map(pattern).collect(),
+            except: except.iter().map(pattern).collect(),
+            files: files.iter().map(|written| FilePattern::parse(written).unwrap().at(place(9))).collect(),
+            ..Rule::default()
+        }
+    }
+
+    #[test]
+    fn everything_must_be_meant() {
+        for (rule, list, line) in [
+            (rule(&["acme", "*"], &[], &[]), "names", 7),
+            (rule(&["re:.+"], &[], &[]), "names", 7),
+            (rule(&["acme"], &["?*"], &[]), "except", 7),
+            (rule(&["acme"], &[], &["*.egg", "*"]), "files", 9),
+        ] {
+            let refused = rule.validate().unwrap_err();
+            let message = refused.to_string();
+            assert!(message.contains(&format!("in `{list}` of the rule `acme`")), "{message}");
+            assert!(message.contains("`everything = true`"), "{message}");
+            assert!(matches!(refused, RuleError::Everything { place: Some(place), .. } if place.line == line));
+            assert_eq!(Rule { everything: true, ..rule }.validate(), Ok(()));
+        }
+        assert_eq!(rule(&["acme-*", "re:acme[0-9]+"], &["acme-sdk"], &["*.egg"]).validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_rule_has_an_id_and_something_to_protect() {
+        assert_eq!(rule(&[], &["acme"], &[]).validate(), Err(RuleError::Nothing { id: "acme".to_owned() }));
+        assert_eq!(rule(&[], &[], &["*.egg"]).validate(), Ok(()));
+        for id in ["", " acme", "acme\r\nset-cookie: a", "acm\u{e9}", &"a".repeat(129)] {
+            let refused = Rule { id: id.to_owned(), ..rule(&["acme"], &[], &[]) }.validate();
+            assert_eq!(refused, Err(RuleError::Id { id: id.to_owned() }));
+        }
+    }
+
+    #[test]
+    fn the_last_day_counts() {
+        let rule = Rule { expires: Some(date!(2027 - 06 - 30)), ..rule(&["acme"], &[], &[]) };
+        assert!(rule.is_in_force(date!(2027 - 06 - 30)));
+        assert!(!rule.is_in_force(date!(2027 - 07 - 01)));
+        assert!(Rule::default().is_in_force(Date::MAX));
     }
 }

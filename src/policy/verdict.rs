@@ -3,12 +3,18 @@
 use super::rule::{Place, Rule};
 
 /// The answer to "may this be seen?".
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Verdict<'p> {
     /// The first rule in force that protects it: it must not be seen.
     pub protected: Option<Match<'p>>,
     /// The first audit rule that matches: it may be seen, and that is to be counted.
     pub audited: Option<Match<'p>>,
+    /// Whether the name alone decides whether it is protected.
+    ///
+    /// Always so of a project. A file's verdict is not certain when the projects that it could belong to are judged
+    /// differently, or when its name points at none: whoever can learn the owner (PyPI tells it with every file) asks
+    /// [`Policy::judge_owned`](super::Policy::judge_owned) then, and whoever can't obeys `protected`.
+    pub certain: bool,
 }
 
 /// A rule, and the pattern of it that matched.
@@ -22,4 +28,19 @@ pub struct Match<'p> {
     pub folded: &'p str,
     /// Where the pattern was written.
     pub place: Option<&'p Place>,
+}
+
+impl Verdict<'_> {
+    /// Whether it must not be seen.
+    #[must_use]
+    pub const fn is_protected(&self) -> bool {
+        self.protected.is_some()
+    }
+}
+
+impl Default for Verdict<'_> {
+    /// Allowed, certainly, and no rule has anything to say.
+    fn default() -> Self {
+        Self { protected: None, audited: None, certain: true }
+    }
 }

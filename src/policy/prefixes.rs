@@ -1,0 +1,44 @@
+//! Finds those of many prefixes that a text begins with, at the price of one look-up when there is none.
+
+use std::collections::HashMap;
+
+use super::matcher::PatternId;
+
+/// How many leading bytes decide whether there is anything to look for.
+const LEAD: usize = 4;
+
+/// Prefixes, and the patterns that each belongs to.
+///
+/// The leading bytes of a text say which lengths of prefixes are worth a look-up: for nearly every name, none. Only the
+/// prefixes that are shorter than that are looked up for every name, and they have three lengths between them.
+#[derive(Debug, Default)]
+pub(super) struct Prefixes {
+    patterns: HashMap<Box<str>, Vec<PatternId>>,
+    lengths: HashMap<[u8; LEAD], Vec<usize>>,
+    short: Vec<usize>,
+}
+
+impl Prefixes {
+    /// Adds `prefix` for the pattern `id`.
+    pub(super) fn add(&mut self, prefix: &str, id: PatternId) {
+        let lengths = match prefix.as_bytes().first_chunk() {
+            Some(lead) => self.lengths.entry(*lead).or_default(),
+            None => &mut self.short,
+        };
+        if let Err(at) = lengths.binary_search(&prefix.len()) {
+            lengths.insert(at, prefix.len());
+        }
+        self.patterns.entry(prefix.into()).or_default().push(id);
+    }
+
+    /// Appends the patterns whose prefix `text` begins with to `found`.
+    pub(super) fn find(&self, text: &str, found: &mut Vec<PatternId>) {
+        let long = text.as_bytes().first_chunk().and_then(|lead| self.lengths.get(lead));
+        for &length in self.short.iter().chain(long.into_iter().flatten()) {
+            let Some(prefix) = text.get(..length) else { break };
+            if let Some(ids) = self.patterns.get(prefix) {
+                found.extend_from_slice(ids);
+            }
+        }
+    }
+}
