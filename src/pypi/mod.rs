@@ -2,14 +2,20 @@
 //!
 //! This room doesn't know the policy. Each name on a page goes to the [`Judge`] that the caller brings.
 
-pub mod html;
+pub mod filter;
+mod html;
 pub mod json;
 pub mod legacy;
+mod link;
+mod meta;
 pub mod negotiate;
 pub mod page;
+mod render;
 pub mod resource;
 pub mod root;
 pub mod site;
+#[cfg(test)]
+mod testing;
 
 use crate::name::Subject;
 

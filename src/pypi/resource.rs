@@ -155,10 +155,9 @@ fn route(segments: &[&str], method: &Method) -> Found {
             found.mention_all(rest);
             found
         }
-        ["packages", first, second, digest, ref file @ ..] if is_hashed(first, second, digest) => match *file {
-            [file] => Found::new(Kind::File).with_file(file, Some(Kind::Metadata)),
-            _ => Found::unknown(segments),
-        },
+        ["packages", first, second, digest, file] if is_hashed(first, second, digest) => {
+            Found::new(Kind::File).with_file(file, Some(Kind::Metadata))
+        }
         ["packages", _python, _letter, project, file] => {
             Found::named(project, |_| Kind::File).with_file(file, Some(Kind::Metadata))
         }

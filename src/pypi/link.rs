@@ -1,0 +1,228 @@
+//! Decides which names a link to a file bears, and hides it for any of them.
+//!
+//! Clients disagree on where a file's name stands (pip reads the URL's last segment or an `#egg=` in it, uv and poetry
+//! read `filename`), so all of them are judged. What isn't understood counts as hidden.
+
+use std::borrow::Cow;
+
+use percent_encoding::{percent_decode, percent_decode_str};
+
+use super::Judge;
+use crate::name::{FileName, ProjectName, Subject};
+
+/// One file as a page lists it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link<'a> {
+    /// The `filename` key of JSON; in HTML there is only the URL.
+    pub(super) filename: Option<&'a str>,
+    /// Absolute, or relative to the page.
+    pub(super) url: &'a str,
+    /// Where its attestations are.
+    pub(super) provenance: Option<&'a str>,
+}
+
+impl Link<'_> {
+    /// Whether it must go. Asks for each distinct name once, and stops at the first that is hidden.
+    pub(super) fn is_hidden(&self, judge: &mut dyn Judge) -> bool {
+        self.subjects().is_none_or(|subjects| {
+            subjects.iter().any(|subject| match subject {
+                Borne::File(name) => judge.hides(Subject::File(name)),
+                Borne::Project(name) => judge.hides(Subject::Project(name.as_name())),
+            })
+        })
+    }
+
+    /// All names that it bears; `None` if one of them is no name.
+    fn subjects(&self) -> Option<Vec<Borne>> {
+        let mut subjects = Vec::with_capacity(2);
+        if let Some(filename) = self.filename {
+            add(&mut subjects, Borne::file(filename.as_bytes())?);
+        }
+        add(&mut subjects, Borne::file(&last_segment(self.url)?)?);
+        for egg in eggs(self.url) {
+            for subject in egg_subjects(&egg)? {
+                add(&mut subjects, subject);
+            }
+        }
+        for subject in self.provenance.map_or(Some(Vec::new()), provenance_subjects)? {
+            add(&mut subjects, subject);
+        }
+        Some(subjects)
+    }
+}
+
+/// A name that a link bears.
+#[derive(Debug, PartialEq, Eq)]
+enum Borne {
+    File(FileName),
+    Project(ProjectName),
+}
+
+impl Borne {
+    /// A second look at what [`FileName`] promises: nothing that some client would split once more.
+    fn file(raw: &[u8]) -> Option<Self> {
+        if raw.iter().any(|byte| matches!(byte, b'/' | b'\\') || byte.is_ascii_control()) {
+            return None;
+        }
+        FileName::parse(raw).ok().map(Self::File)
+    }
+}
+
+fn add(subjects: &mut Vec<Borne>, subject: Borne) {
+    if !subjects.contains(&subject) {
+        subjects.push(subject);
+    }
+}
+
+/// The decoded last segment of a URL's path: what pip takes for the file name.
+///
+/// `None` if clients would not agree on the path: the WHATWG parser (uv) takes `\` for `/`, and both it and Python's
+/// `urlsplit` drop tabs and line ends wherever they stand.
+pub(super) fn last_segment(url: &str) -> Option<Cow<'_, [u8]>> {
+    if url.bytes().any(|byte| byte == b'\\' || byte <= b' ' || byte == 0x7f) {
+        return None;
+    }
+    let path = split_path(url).0.trim_end_matches('/');
+    let segment = path.rsplit('/').next().unwrap_or_default();
+    Some(percent_decode_str(segment).into())
+}
+
+/// The URL up to its query or fragment, and these.
+fn split_path(url: &str) -> (&str, &str) {
+    url.split_at(url.find(['?', '#']).unwrap_or(url.len()))
+}
+
+/// The values of all `egg=`: pip finds the first behind a `#` or `&` anywhere in the URL.
+fn eggs(url: &str) -> Vec<String> {
+    let parts = split_path(url).1.split(['?', '#', '&', ';']);
+    let decode = |raw: &str| percent_decode(raw.as_bytes()).decode_utf8_lossy().into_owned();
+    parts
+        .filter_map(|part| part.split_once('='))
+        .filter(|(key, _)| decode(key).eq_ignore_ascii_case("egg"))
+        .map(|(_, value)| decode(value))
+        .collect()
+}
+
+/// `name`, `name-version` or either with `[extras]`: pip reads it in place of the file name, and splits it as an
+/// sdist's.
+fn egg_subjects(egg: &str) -> Option<Vec<Borne>> {
+    let plain = egg.split('[').next().unwrap_or_default();
+    let mut subjects = vec![Borne::file(plain.as_bytes())?, Borne::file(format!("{plain}.tar.gz").as_bytes())?];
+    subjects.extend(ProjectName::parse(plain).ok().map(Borne::Project));
+    Some(subjects)
+}
+
+/// PyPI's provenance is at `…/integrity/{project}/{version}/{file name}/provenance`, other indexes' beside the file.
+fn provenance_subjects(url: &str) -> Option<Vec<Borne>> {
+    let last = last_segment(url)?;
+    let segments: Vec<&str> = split_path(url).0.trim_end_matches('/').rsplit('/').take(5).collect();
+    match segments.as_slice() {
+        [_, file, _, project, integrity] if *last == *b"provenance" && is_integrity(integrity) => {
+            let project: Cow<'_, [u8]> = percent_decode_str(project).into();
+            let file: Cow<'_, [u8]> = percent_decode_str(file).into();
+            Some(vec![Borne::Project(ProjectName::parse(project).ok()?), Borne::file(&file)?])
+        }
+        _ => Some(vec![Borne::file(&last)?]),
+    }
+}
+
+fn is_integrity(segment: &str) -> bool {
+    percent_decode_str(segment).eq(b"integrity".iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pypi::testing::Hiding;
+
+    fn hidden(filename: Option<&str>, url: &str, provenance: Option<&str>) -> bool {
+        Link { filename, url, provenance }.is_hidden(&mut Hiding::names(&["acme"]))
+    }
+
+    #[test]
+    fn the_url_bears_a_name() {
+        for url in [
+            "https://files.example/packages/aa/bb/cc/acme-1.0-py3-none-any.whl",
+            "https://files.example/packages/aa/bb/cc/%61cme-1.0-py3-none-any.whl#sha256=00",
+            "https://files.example/ACME-1.0.tar.gz?x=/other-1.0.tar.gz",
+            "acme-1.0.tar.gz",
+            "../../acme-1.0.tar.gz/",
+            "acme-1.0.tar.gz//#sha256=00/other-1.0.tar.gz",
+            "//files.example/acme-1.0.tar.gz",
+        ] {
+            assert!(hidden(Some("other-1.0.tar.gz"), url, None), "{url}");
+            assert!(hidden(None, url, None), "{url}");
+        }
+        for url in
+            ["https://acme.example/other-1.0.tar.gz", "https://h/acme/other-1.0.tar.gz", "x-1.0.tar.gz#sha256=acme"]
+        {
+            assert!(!hidden(None, url, None), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_hidden() {
+        for url in [
+            "",
+            "/",
+            "..",
+            "https://h/x/..",
+            "https://h/acme-1.0.tar.gz/x/%2e%2e",
+            "https://h/x%2Facme-1.0.tar.gz",
+            "https://h/acme-1.0.tar.gz%2F",
+            "https://h/x\\acme-1.0.tar.gz",
+            "https://h/x%5Cacme-1.0.tar.gz",
+            "https://h/ac\tme-1.0.tar.gz",
+            "https://h/acme-1.0.tar.gz\n",
+            "https://h/acme-1.0.tar.gz%0A",
+            " acme-1.0.tar.gz",
+        ] {
+            assert!(hidden(Some("other-1.0.tar.gz"), url, None), "{url:?}");
+        }
+        for filename in ["", ".", "a/b-1.0.tar.gz", "other-1.0.tar.gz\n"] {
+            assert!(hidden(Some(filename), "other-1.0.tar.gz", None), "{filename:?}");
+        }
+    }
+
+    #[test]
+    fn eggs_bear_names() {
+        for url in [
+            "other-1.0.tar.gz#egg=acme-9.9",
+            "other-1.0.tar.gz#sha256=00&egg=acme-9.9",
+            "other-1.0.tar.gz#egg=other-1.0&egg=acme",
+            "other-1.0.tar.gz?egg=acme-9.9",
+            "other-1.0.tar.gz#e%67g=%61cme-9.9",
+            "other-1.0.tar.gz#egg=Acme[extra]",
+            "other-1.0.tar.gz#egg=acme-9.9.zip",
+            "other-1.0.tar.gz#egg=",
+        ] {
+            assert!(hidden(Some("other-1.0.tar.gz"), url, None), "{url}");
+        }
+        assert!(!hidden(None, "other-1.0.tar.gz#egg=other-1.0&subdirectory=acme", None));
+    }
+
+    #[test]
+    fn provenance_bears_names() {
+        let visible = Some("other-1.0.tar.gz");
+        for provenance in [
+            "https://i/integrity/acme/1.0/other-1.0.tar.gz/provenance",
+            "https://i/integrity/other/1.0/acme-1.0.tar.gz/provenance",
+            "https://i/integrity/%61cme/1.0/other-1.0.tar.gz/provenance?x",
+            "https://f/acme-1.0.tar.gz.provenance",
+            "",
+        ] {
+            assert!(hidden(visible, "other-1.0.tar.gz", Some(provenance)), "{provenance}");
+        }
+        for provenance in ["https://i/integrity/other/1.0/other-1.0.tar.gz/provenance", "other-1.0.tar.gz.provenance"] {
+            assert!(!hidden(visible, "other-1.0.tar.gz", Some(provenance)), "{provenance}");
+        }
+    }
+
+    #[test]
+    fn each_name_is_asked_for_once() {
+        let mut judge = Hiding::names(&["acme"]);
+        let link = Link { filename: Some("other-1.0.tar.gz"), url: "https://h/other-1.0.tar.gz", provenance: None };
+        assert!(!link.is_hidden(&mut judge));
+        assert_eq!(judge.asked, 1);
+    }
+}
