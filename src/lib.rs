@@ -28,6 +28,7 @@ pub mod name;
 pub mod policy;
 pub mod pypi;
 pub mod config;
+pub mod tls;
 pub mod net;
 pub mod tasks;
 pub mod telemetry;

@@ -1,10 +1,26 @@
-//! The config: as written (`raw`), found (`discover`), compiled (`settings`), and its mistakes shown (`snippet`).
+//! The config: found (`discover`), read as written (`raw`, `structure`), compiled (`compile` and its kin) into
+//! immutable [`Settings`], and its mistakes shown where they stand (`snippet`).
 
+pub mod assertion;
+mod compile;
 pub mod discover;
 pub mod environment;
-pub mod raw;
+pub mod lint;
+mod listen;
+mod raw;
+mod rules;
+mod schema;
 pub mod settings;
 pub mod snippet;
+mod source;
+mod structure;
+mod value;
 
+pub use assertion::{Assertion, FailedAssertion};
+pub use environment::Environment;
+pub use lint::Lint;
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
-pub use snippet::ConfigError;
+pub use snippet::{ConfigError, Mistake};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,198 @@
-//! (to be written)
+//! The config as it is written: every key of the file by its name, nothing checked but the shape.
+//!
+//! Values that can be wrong in themselves keep their span, so that a later check can point at them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use toml::Spanned;
+use toml::value::Datetime;
+
+/// A string and where it stands.
+pub(super) type Text = Spanned<String>;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawConfig {
+    pub(super) listen: Option<Spanned<RawListen>>,
+    pub(super) ca: Option<Spanned<RawCa>>,
+    pub(super) upstream: RawUpstream,
+    pub(super) protect: Vec<Spanned<RawProtect>>,
+    pub(super) inventory: Vec<Spanned<RawInventory>>,
+    pub(super) assert: Vec<Spanned<RawAssert>>,
+    pub(super) intercept: Vec<Spanned<RawIntercept>>,
+    pub(super) log: RawLog,
+}
+
+/// `[listen]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawListen {
+    pub(super) addr: Option<Spanned<OneOrMany>>,
+    pub(super) admin: Option<Text>,
+    pub(super) allow: Option<Spanned<Vec<Text>>>,
+    pub(super) users: Option<Text>,
+    pub(super) drain: Option<Text>,
+}
+
+/// `[ca]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawCa {
+    pub(super) dir: Option<Text>,
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+}
+
+/// `[upstream]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawUpstream {
+    pub(super) proxy: Option<Text>,
+    pub(super) extra_roots: Vec<Text>,
+    pub(super) connect_to: BTreeMap<Text, Text>,
+}
+
+/// `[[protect]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawProtect {
+    pub(super) id: Option<Text>,
+    pub(super) names: Vec<Text>,
+    pub(super) except: Vec<Text>,
+    pub(super) files: Vec<Text>,
+    pub(super) reason: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) private_index: Option<Text>,
+    pub(super) expires: Option<Spanned<RawDate>>,
+    pub(super) mode: Option<Text>,
+    pub(super) everything: bool,
+}
+
+/// `[[inventory]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawInventory {
+    id: Option<Text>,
+    url: Option<Text>,
+    refresh: Option<Text>,
+}
+
+/// `[[assert]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawAssert {
+    pub(super) protected: Vec<Text>,
+    pub(super) allowed: Vec<Text>,
+}
+
+/// `[[intercept]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawIntercept {
+    pub(super) host: Option<Text>,
+    pub(super) kind: Option<Text>,
+}
+
+/// `[log]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawLog {
+    pub(super) format: Option<Text>,
+    pub(super) decisions: Option<Text>,
+}
+
+/// A string, or a list of strings.
+#[derive(Debug)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<Text>),
+}
+
+/// A TOML date, or a string that should be one.
+#[derive(Debug)]
+pub(super) enum RawDate {
+    Toml(Datetime),
+    Text(String),
+}
+
+// By hand, since serde's untagged enums forget the spans of what is in them.
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Either(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Either(PhantomData))
+    }
+}
+
+/// What a type makes of a string, and of the other thing that it may be.
+trait Alternative: Sized {
+    const EXPECTED: &'static str;
+    fn of_string(text: &str) -> Self;
+
+    fn of_list<'de, A: SeqAccess<'de>>(_: A) -> Result<Self, A::Error> {
+        Err(A::Error::custom(Self::EXPECTED))
+    }
+
+    fn of_map<'de, A: MapAccess<'de>>(_: A) -> Result<Self, A::Error> {
+        Err(A::Error::custom(Self::EXPECTED))
+    }
+}
+
+impl Alternative for OneOrMany {
+    const EXPECTED: &'static str = "a string or a list of strings";
+
+    fn of_string(text: &str) -> Self {
+        Self::One(text.to_owned())
+    }
+
+    fn of_list<'de, A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
+        Deserialize::deserialize(SeqAccessDeserializer::new(list)).map(Self::Many)
+    }
+}
+
+impl Alternative for RawDate {
+    const EXPECTED: &'static str = "a date";
+
+    fn of_string(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    // The toml crate hands its dates over as a map with one private key.
+    fn of_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        let date = Datetime::deserialize(MapAccessDeserializer::new(map));
+        // Of a table that is none of these, the whole is the mistake, not its first key.
+        date.map(Self::Toml).map_err(|_misleading| A::Error::custom(Self::EXPECTED))
+    }
+}
+
+struct Either<T>(PhantomData<T>);
+
+impl<'de, T: Alternative> Visitor<'de> for Either<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::EXPECTED)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Ok(T::of_string(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
+        T::of_list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::of_map(map)
+    }
+}

@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use time::Date;
 
+pub use super::assertion::Assertion;
+use super::environment::Environment;
 use super::snippet::ConfigError;
+use super::{compile, discover};
 use crate::name::{Authority, HostName};
-use crate::policy::Rule;
+use crate::policy::{CompileError, Policy, Rule};
 use crate::pypi::site::SiteKind;
 
 /// What the config and the command line say together.
@@ -33,7 +37,7 @@ pub struct Settings {
     pub connect_to: HashMap<Authority, Authority>,
     /// The `[[protect]]` rules in the order of the file, then the command line's.
     pub rules: Vec<Rule>,
-    /// The `[[assert]]` tables.
+    /// What the `[[assert]]` tables say, name by name.
     pub assertions: Vec<Assertion>,
     /// The intercepted hosts: the default ones and the config's.
     pub sites: HashMap<HostName, SiteKind>,
@@ -57,25 +61,25 @@ pub enum CaSource {
     },
 }
 
+impl CaSource {
+    /// The files that clients may read: the certificate, and the bundle of it and the public roots.
+    #[must_use]
+    pub fn public_files(&self) -> (PathBuf, PathBuf) {
+        match self {
+            Self::Dir(dir) => (dir.join("ca.pem"), dir.join("bundle.pem")),
+            Self::Pair { cert, .. } => (cert.clone(), cert.with_file_name("bundle.pem")),
+        }
+    }
+}
+
 /// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
     /// One object a line.
     Json,
-}
-
-/// One `[[assert]]` table entry: what must be so under the rules, with its place for the message.
-#[derive(Clone, Debug)]
-pub struct Assertion {
-    /// The name as written.
-    pub written: String,
-    /// Whether it must be protected, or allowed.
-    pub protected: bool,
-    /// Where it stands.
-    pub place: Option<crate::policy::Place>,
 }
 
 /// What the command line says beside the config.
@@ -99,7 +103,25 @@ impl Settings {
     /// # Errors
     /// [`ConfigError`], which prints as `file:line:column`, a caret and the remedy.
     pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
-        let _ = overrides;
-        todo!()
+        // A working folder that was deleted holds no config; the other places are still looked at.
+        let cwd = std::env::current_dir().unwrap_or_default();
+        Self::load_from(overrides, &Environment::from_process(), &cwd)
+    }
+
+    /// As [`Settings::load`], with this environment and working folder instead of the process's.
+    ///
+    /// # Errors
+    /// [`ConfigError`], as there.
+    pub fn load_from(overrides: &Overrides, environment: &Environment, cwd: &Path) -> Result<Self, ConfigError> {
+        let source = discover::find(overrides.config.as_deref(), environment, cwd)?;
+        compile::compile(&source, overrides, environment)
+    }
+
+    /// The rules compiled as of `today`.
+    ///
+    /// # Errors
+    /// [`CompileError`] if the rules are more than can be compiled together.
+    pub fn policy(&self, today: Date) -> Result<Policy, CompileError> {
+        Policy::compile(self.rules.clone(), today)
     }
 }

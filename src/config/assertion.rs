@@ -1,0 +1,151 @@
+//! `[[assert]]`: what must be so under the rules, and what was found instead.
+
+use std::fmt;
+
+use super::settings::Settings;
+use crate::name::{NameBuffer, NameRef, Subject};
+use crate::policy::{Match, Place, Policy};
+
+/// One name of an `[[assert]]` table: what must be so under the rules, with its place for the message.
+#[derive(Clone, Debug)]
+pub struct Assertion {
+    /// The name as written.
+    pub written: String,
+    /// Whether it must be protected, or allowed.
+    pub protected: bool,
+    /// Where it stands.
+    pub place: Option<Place>,
+}
+
+/// An assertion that doesn't hold. Prints as config mistakes do.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct FailedAssertion {
+    /// What was asserted.
+    pub assertion: Assertion,
+    /// What was found instead.
+    pub found: Found,
+}
+
+/// Why an assertion doesn't hold.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// It must be allowed, and this rule protects it.
+    Protected(Culprit),
+    /// It must be protected, and only this audit rule matches.
+    OnlyAudited(Culprit),
+    /// It must be protected, and no rule in force matches.
+    NoRule,
+}
+
+/// The rule and the pattern that decided.
+#[derive(Clone, Debug)]
+pub struct Culprit {
+    /// The rule's id.
+    pub rule: String,
+    /// The pattern as its author wrote it.
+    pub pattern: String,
+    /// Where the pattern stands; `None` on the command line.
+    pub place: Option<Place>,
+}
+
+impl Settings {
+    /// The assertions that don't hold under `policy`.
+    #[must_use]
+    pub fn check_assertions(&self, policy: &Policy) -> Vec<FailedAssertion> {
+        let failed = |assertion: &Assertion| {
+            let found = contradiction(assertion, policy)?;
+            Some(FailedAssertion { assertion: assertion.clone(), found })
+        };
+        self.assertions.iter().filter_map(failed).collect()
+    }
+}
+
+/// What speaks against `assertion`, if anything does.
+fn contradiction(assertion: &Assertion, policy: &Policy) -> Option<Found> {
+    let mut buffer = NameBuffer::default();
+    // The config's names were checked when it was read; what is no name at all is on no index.
+    let Ok(name) = NameRef::fold(assertion.written.as_bytes(), &mut buffer) else {
+        return assertion.protected.then_some(Found::NoRule);
+    };
+    let verdict = policy.judge(Subject::Project(name));
+    match (assertion.protected, verdict.protected, verdict.audited) {
+        (true, Some(_), _) | (false, None, _) => None,
+        (false, Some(matched), _) => Some(Found::Protected(matched.into())),
+        (true, None, Some(matched)) => Some(Found::OnlyAudited(matched.into())),
+        (true, None, None) => Some(Found::NoRule),
+    }
+}
+
+impl From<Match<'_>> for Culprit {
+    fn from(matched: Match<'_>) -> Self {
+        Self { rule: matched.rule.id.clone(), pattern: matched.written.to_owned(), place: matched.place.cloned() }
+    }
+}
+
+impl fmt::Display for FailedAssertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.assertion.written;
+        let help = match &self.found {
+            Found::Protected(culprit) => {
+                write!(f, "error: `{name}` is asserted to be allowed, but {culprit} protects it")?;
+                "add it to the rule's `except`, or narrow the pattern"
+            }
+            Found::OnlyAudited(culprit) => {
+                write!(f, "error: `{name}` is asserted to be protected, but {culprit} only audits it")?;
+                "set the rule's `mode = \"enforce\"`"
+            }
+            Found::NoRule => {
+                write!(f, "error: `{name}` is asserted to be protected, but no rule in force matches it")?;
+                "add it to the `names` of a rule, and look at `except` and `expires`"
+            }
+        };
+        if let Some(place) = &self.assertion.place {
+            write!(f, "\n --> {place}")?;
+        }
+        write!(f, "\n  = help: {help}")
+    }
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the pattern `{}` of rule `{}`", self.pattern, self.rule)?;
+        self.place.iter().try_for_each(|place| write!(f, " ({place})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn failed(protected: bool, found: Found) -> String {
+        let place = |line| Some(Place { file: Path::new("namewall.toml").into(), line });
+        let found = match found {
+            Found::Protected(culprit) => Found::Protected(Culprit { place: place(7), ..culprit }),
+            other => other,
+        };
+        let assertion = Assertion { written: "Acme_SDK".to_owned(), protected, place: place(12) };
+        FailedAssertion { assertion, found }.to_string()
+    }
+
+    #[test]
+    fn a_failure_says_which_pattern_decided() {
+        let culprit = || Culprit { rule: "acme".to_owned(), pattern: "acme-*".to_owned(), place: None };
+        insta::assert_snapshot!(failed(false, Found::Protected(culprit())), @r#"
+error: `Acme_SDK` is asserted to be allowed, but the pattern `acme-*` of rule `acme` (namewall.toml:7) protects it
+ --> namewall.toml:12
+  = help: add it to the rule's `except`, or narrow the pattern
+"#);
+        insta::assert_snapshot!(failed(true, Found::OnlyAudited(culprit())), @r#"
+error: `Acme_SDK` is asserted to be protected, but the pattern `acme-*` of rule `acme` only audits it
+ --> namewall.toml:12
+  = help: set the rule's `mode = "enforce"`
+"#);
+        insta::assert_snapshot!(failed(true, Found::NoRule), @r#"
+error: `Acme_SDK` is asserted to be protected, but no rule in force matches it
+ --> namewall.toml:12
+  = help: add it to the `names` of a rule, and look at `except` and `expires`
+"#);
+    }
+}

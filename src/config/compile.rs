@@ -1,0 +1,184 @@
+//! Compiles a [`Document`] and the command line's overrides into [`Settings`], reporting every mistake on the way.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::environment::Environment;
+use super::raw::{RawCa, RawIntercept, RawUpstream, Text};
+use super::settings::{CaSource, LogFormat, Overrides, Settings};
+use super::snippet::{ConfigError, Mistakes, Wrong};
+use super::source::Source;
+use super::structure::{self, Document};
+use super::{listen, rules, schema, value};
+use crate::name::{Authority, HostName};
+use crate::pypi::site::{self, SiteKind};
+
+const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
+
+/// Reads, checks and compiles `source`.
+pub(super) fn compile(
+    source: &Source,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Settings, ConfigError> {
+    let mut mistakes = Mistakes::new(source);
+    let Some(document) = structure::read(&mut mistakes) else { return Err(mistakes.into_error()) };
+    report_unsupported(&document, &mut mistakes);
+    let table = document.raw.listen.as_ref().map(Spanned::get_ref);
+    let log = &document.raw.log;
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let settings = Settings {
+        source: source.path.clone(),
+        listen: listen::addresses(&document, overrides, &mut mistakes),
+        admin: listen::admin(table, overrides, &mut mistakes),
+        allow: listen::allow(table, &mut mistakes),
+        drain: table
+            .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))
+            .unwrap_or(DEFAULT_DRAIN),
+        ca: ca(&document, environment, &mut mistakes),
+        extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),
+        connect_to: connect_to(&document.raw.upstream, &mut mistakes),
+        rules: rules::rules(&document, &overrides.protect, &mut mistakes),
+        assertions: rules::assertions(&document, &mut mistakes),
+        sites: sites(&document, &mut mistakes),
+        log_format: checked(log.format.as_ref(), &mut mistakes, |text| value::choice("log format", text, &formats))
+            .map_or(overrides.log_format, |of_file| overrides.log_format.or(Some(of_file)))
+            .unwrap_or_default(),
+        decisions: path(log.decisions.as_ref(), &mut mistakes),
+    };
+    mistakes.or(settings)
+}
+
+/// The value that `parse` makes of `text`; nothing if it is not written, or wrong and reported.
+fn checked<T>(
+    text: Option<&Text>,
+    mistakes: &mut Mistakes<'_>,
+    parse: impl FnOnce(&str) -> Result<T, Wrong>,
+) -> Option<T> {
+    text.and_then(|text| mistakes.keep(&text.span(), parse(text.get_ref())))
+}
+
+fn path(text: Option<&Text>, mistakes: &mut Mistakes<'_>) -> Option<PathBuf> {
+    let folder = &mistakes.source().folder;
+    checked(text, mistakes, |text| value::path(text, folder))
+}
+
+/// What the contract has and this version hasn't: a key that had no effect would be taken for a promise.
+fn report_unsupported(document: &Document, mistakes: &mut Mistakes<'_>) {
+    let listen = document.raw.listen.as_ref();
+    if let Some(users) = listen.and_then(|listen| listen.get_ref().users.as_ref()) {
+        let help = "list the networks of your clients instead: `allow = [\"10.0.0.0/8\"]`";
+        mistakes.report(&users.span(), Wrong::new("this version of namewall doesn't support `users` yet", help));
+    }
+    if let Some(proxy) = document.raw.upstream.proxy.as_ref().filter(|proxy| proxy.get_ref() != "direct") {
+        let help = "leave the key out or write `proxy = \"direct\"`; namewall must reach PyPI's hosts itself for now";
+        let message = "this version of namewall doesn't support a parent proxy yet";
+        mistakes.report(&proxy.span(), Wrong::new(message, help));
+    }
+    for inventory in &document.raw.inventory {
+        let help = "list the names of your private index under a `[[protect]]` rule instead: `names = [\"acme-*\"]`";
+        mistakes.report(
+            &inventory.span(),
+            Wrong::new("this version of namewall doesn't support `[[inventory]]` yet", help),
+        );
+    }
+}
+
+/// Where the CA is: in a folder of its own, or in the organisation's two files.
+fn ca(document: &Document, environment: &Environment, mistakes: &mut Mistakes<'_>) -> CaSource {
+    let default = || CaSource::Dir(environment.state_folder());
+    let Some(table) = document.raw.ca.as_ref() else { return default() };
+    let RawCa { dir, cert, key } = table.get_ref();
+    if let (Some(dir), Some(_)) = (dir, cert.as_ref().or(key.as_ref())) {
+        let help = "keep `dir` for a CA that namewall makes, or `cert` and `key` for one of your organisation";
+        mistakes.report(&dir.span(), Wrong::new("`dir` and `cert` with `key` exclude each other", help));
+    }
+    let lonely = match (cert, key) {
+        (Some(cert), None) => Some((cert, "cert", "key")),
+        (None, Some(key)) => Some((key, "key", "cert")),
+        _ => None,
+    };
+    if let Some((text, present, missing)) = lonely.filter(|_| document.is_whole(table)) {
+        let example = schema::example("ca", missing).unwrap_or(missing);
+        let help = format!("add the other half, such as `{example}`, or use `dir` for a CA that namewall makes");
+        mistakes.report(&text.span(), Wrong::new(format!("`{present}` stands without `{missing}`"), help));
+    }
+    let (dir, cert, key) = (path(dir.as_ref(), mistakes), path(cert.as_ref(), mistakes), path(key.as_ref(), mistakes));
+    match (dir, cert, key) {
+        (_, Some(cert), Some(key)) => CaSource::Pair { cert, key },
+        (Some(dir), _, _) => CaSource::Dir(dir),
+        _ => default(),
+    }
+}
+
+/// The files with further roots, each of which must be there: a root that is missing shows only much later, as a 502.
+fn extra_roots(upstream: &RawUpstream, mistakes: &mut Mistakes<'_>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for text in &upstream.extra_roots {
+        let Some(file) = path(Some(text), mistakes) else { continue };
+        if file.is_file() {
+            files.push(file);
+            continue;
+        }
+        let message = format!("there is no file `{}`", file.display());
+        let help = "write the path of a PEM file, absolute or from the config file's folder";
+        mistakes.report(&text.span(), Wrong::new(message, help));
+    }
+    files
+}
+
+fn connect_to(upstream: &RawUpstream, mistakes: &mut Mistakes<'_>) -> HashMap<Authority, Authority> {
+    let mut elsewhere = HashMap::new();
+    let mut in_order: Vec<_> = upstream.connect_to.iter().collect();
+    in_order.sort_by_key(|(named, _)| named.span().start);
+    for (named, dialled) in in_order {
+        let named_at = mistakes.keep(&named.span(), value::authority(named.get_ref()));
+        let dialled_at = mistakes.keep(&dialled.span(), value::authority(dialled.get_ref()));
+        let Some((from, to)) = named_at.zip(dialled_at) else { continue };
+        if elsewhere.insert(from.clone(), to).is_some() {
+            let message = format!("`{from}` is listed twice");
+            mistakes
+                .report(&named.span(), Wrong::new(message, "remove one of the two; hosts are the same in any case"));
+        }
+    }
+    elsewhere
+}
+
+/// The intercepted hosts: the default ones and the config's.
+fn sites(document: &Document, mistakes: &mut Mistakes<'_>) -> HashMap<HostName, SiteKind> {
+    let mut sites: HashMap<_, _> = site::default_sites().collect();
+    for table in &document.raw.intercept {
+        let RawIntercept { host, kind } = table.get_ref();
+        if (host.is_none() || kind.is_none()) && document.is_whole(table) {
+            let missing = if host.is_none() { "host" } else { "kind" };
+            let help =
+                "an intercepted host is written like this: `host = \"mirror.corp.example\"`, `kind = \"mirror\"`";
+            mistakes.report(&table.span(), Wrong::new(format!("this `[[intercept]]` has no `{missing}`"), help));
+        }
+        let kinds =
+            [SiteKind::Index, SiteKind::Files, SiteKind::Upload, SiteKind::Mirror].map(|kind| (kind.as_str(), kind));
+        let kind = checked(kind.as_ref(), mistakes, |text| value::choice("kind of host", text, &kinds));
+        let name = checked(host.as_ref(), mistakes, |text| site_name(text, &sites));
+        sites.extend(name.zip(kind));
+    }
+    sites
+}
+
+/// A host that the CA can sign for, and that isn't intercepted yet.
+fn site_name(text: &str, sites: &HashMap<HostName, SiteKind>) -> Result<HostName, Wrong> {
+    let name = value::host(text)?;
+    if name.ip().is_some() {
+        let help = "write the name under which clients reach it; the CA of namewall signs for names alone";
+        return Err(Wrong::new(format!("`{text}` is an IP address"), help));
+    }
+    match sites.get(&name) {
+        Some(kind) => {
+            let message = format!("`{name}` is intercepted already, as `{}`", kind.as_str());
+            Err(Wrong::new(message, "remove this `[[intercept]]`: each host is listed once, and PyPI's own always are"))
+        }
+        None => Ok(name),
+    }
+}

@@ -1,0 +1,168 @@
+//! Compiles `[[protect]]`, `[[assert]]` and `--protect` into rules and assertions.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::assertion::Assertion;
+use super::raw::{RawAssert, RawProtect, Text};
+use super::snippet::{Mistakes, Wrong};
+use super::structure::Document;
+use super::value;
+use crate::policy::{FilePattern, Mode, Pattern, PatternError, Place, Rule};
+
+/// The id of the rule that `--protect` makes.
+const COMMAND_LINE: &str = "command-line";
+
+const PATTERN_HELP: &str =
+    "a pattern is a name (`acme`), one with wildcards (`acme-*`), or a regular expression (`re:acme-(core|data)`)";
+const FILE_PATTERN_HELP: &str =
+    "a file pattern is a file name, one with wildcards (`*.egg`), or a regular expression (`re:acme_.*[.]whl`)";
+const EVERYTHING_HELP: &str =
+    "narrow it, or write `everything = true` into the rule if every package of the index is to be hidden";
+const EVERYTHING_FLAG_HELP: &str =
+    "narrow it; to hide every package of the index, write a rule with `everything = true` into a config file";
+
+/// The rules of the file in its order, then the command line's.
+pub(super) fn rules(document: &Document, protect: &[String], mistakes: &mut Mistakes<'_>) -> Vec<Rule> {
+    report_twins(document, mistakes);
+    let of_file = document.raw.protect.iter().map(|raw| rule(raw, document.is_whole(raw), mistakes)).collect();
+    [of_file, Vec::from_iter(rule_of_command_line(protect, mistakes))].concat()
+}
+
+/// What the `[[assert]]` tables say, in the order of the file.
+pub(super) fn assertions(document: &Document, mistakes: &mut Mistakes<'_>) -> Vec<Assertion> {
+    let mut assertions = Vec::new();
+    for table in &document.raw.assert {
+        let RawAssert { protected, allowed } = table.get_ref();
+        if protected.is_empty() && allowed.is_empty() && document.is_whole(table) {
+            let help = "add `protected = [\"acme-core\"]`, `allowed = [\"requests\"]`, or both";
+            mistakes.report(&table.span(), Wrong::new("this `[[assert]]` asserts nothing", help));
+        }
+        let listed = protected.iter().map(|name| (name, true)).chain(allowed.iter().map(|name| (name, false)));
+        for (name, protected) in listed {
+            if let Some(written) = mistakes.keep(&name.span(), value::project(name.get_ref())) {
+                let place = Some(mistakes.source().place(name.span().start));
+                assertions.push(Assertion { written, protected, place });
+            }
+        }
+    }
+    assertions
+}
+
+/// Ids are unique: answers, log lines and metrics name a rule by nothing else.
+fn report_twins(document: &Document, mistakes: &mut Mistakes<'_>) {
+    let mut first_lines = HashMap::new();
+    for id in document.raw.protect.iter().filter_map(|rule| rule.get_ref().id.as_ref()) {
+        let line = mistakes.source().line(id.span().start);
+        let written = id.get_ref();
+        if written == COMMAND_LINE {
+            let message = format!("the id `{COMMAND_LINE}` is kept for the rule that `--protect` makes");
+            mistakes.report(&id.span(), Wrong::new(message, "give this rule another id"));
+        } else if let Some(first) = first_lines.get(written) {
+            let message = format!("the id `{written}` is taken by the rule of line {first}");
+            mistakes.report(
+                &id.span(),
+                Wrong::new(message, "give this rule another id, or add its patterns to the first one"),
+            );
+        } else {
+            first_lines.insert(written, line);
+        }
+    }
+}
+
+fn rule(table: &Spanned<RawProtect>, whole: bool, mistakes: &mut Mistakes<'_>) -> Rule {
+    let raw = table.get_ref();
+    if whole {
+        report_gaps(raw, &table.span(), mistakes);
+    }
+    let mode = raw.mode.as_ref().and_then(|mode| {
+        let choices = [Mode::Enforce, Mode::Audit].map(|mode| (mode.as_str(), mode));
+        mistakes.keep(&mode.span(), value::choice("mode", mode.get_ref(), &choices))
+    });
+    Rule {
+        id: optional(raw.id.as_ref(), value::id, mistakes).unwrap_or_default(),
+        names: patterns(&raw.names, raw.everything, mistakes),
+        // An exception of everything switches its rule off, which is nobody's harm; `check` points at it.
+        except: patterns(&raw.except, true, mistakes),
+        files: file_patterns(&raw.files, raw.everything, mistakes),
+        reason: raw.reason.clone(),
+        owner: raw.owner.clone(),
+        private_index: optional(raw.private_index.as_ref(), value::public_url, mistakes),
+        expires: raw.expires.as_ref().and_then(|date| mistakes.keep(&date.span(), value::date(date.get_ref()))),
+        mode: mode.unwrap_or_default(),
+        everything: raw.everything,
+        place: Some(mistakes.source().place(table.span().start)),
+    }
+}
+
+/// What a rule can't do without.
+fn report_gaps(raw: &RawProtect, span: &Range<usize>, mistakes: &mut Mistakes<'_>) {
+    if raw.id.is_none() {
+        mistakes.report(span, Wrong::new("this rule has no id", "add one that no other rule has: `id = \"acme\"`"));
+    }
+    if raw.names.is_empty() && raw.files.is_empty() {
+        let help = "add `names = [\"acme\", \"acme-*\"]`, `files = [\"*.egg\"]`, or both";
+        mistakes.report(span, Wrong::new("this rule has neither `names` nor `files`, so it protects nothing", help));
+    }
+}
+
+fn optional<T>(
+    text: Option<&Text>,
+    parse: impl FnOnce(&str) -> Result<T, Wrong>,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<T> {
+    text.and_then(|text| mistakes.keep(&text.span(), parse(text.get_ref())))
+}
+
+fn patterns(written: &[Text], everything: bool, mistakes: &mut Mistakes<'_>) -> Vec<Pattern> {
+    let parse = |text: &str, place: Place| pattern(text, everything).map(|pattern| pattern.at(place));
+    list(written, parse, mistakes)
+}
+
+fn file_patterns(written: &[Text], everything: bool, mistakes: &mut Mistakes<'_>) -> Vec<FilePattern> {
+    let parse = |text: &str, place: Place| file_pattern(text, everything).map(|pattern| pattern.at(place));
+    list(written, parse, mistakes)
+}
+
+fn list<T>(written: &[Text], parse: impl Fn(&str, Place) -> Result<T, Wrong>, mistakes: &mut Mistakes<'_>) -> Vec<T> {
+    let parsed = |text: &Text| {
+        let place = mistakes.source().place(text.span().start);
+        mistakes.keep(&text.span(), parse(text.get_ref(), place))
+    };
+    written.iter().filter_map(parsed).collect()
+}
+
+fn pattern(text: &str, everything: bool) -> Result<Pattern, Wrong> {
+    let pattern = Pattern::parse(text).map_err(|error| refused(&error, PATTERN_HELP))?;
+    if pattern.matches_everything() && !everything { Err(too_wide(text, EVERYTHING_HELP)) } else { Ok(pattern) }
+}
+
+fn file_pattern(text: &str, everything: bool) -> Result<FilePattern, Wrong> {
+    let pattern = FilePattern::parse(text).map_err(|error| refused(&error, FILE_PATTERN_HELP))?;
+    if pattern.matches_everything() && !everything { Err(too_wide(text, EVERYTHING_HELP)) } else { Ok(pattern) }
+}
+
+fn refused(error: &PatternError, help: &str) -> Wrong {
+    Wrong::new(error.to_string(), help)
+}
+
+fn too_wide(text: &str, help: &str) -> Wrong {
+    Wrong::new(format!("`{text}` matches everything"), help)
+}
+
+/// The rule that `--protect` makes, if it was given.
+fn rule_of_command_line(protect: &[String], mistakes: &mut Mistakes<'_>) -> Option<Rule> {
+    let mut names = Vec::new();
+    for text in protect {
+        match pattern(text, true) {
+            Ok(pattern) if pattern.matches_everything() => {
+                mistakes.report_argument("--protect", text, too_wide(text, EVERYTHING_FLAG_HELP));
+            }
+            Ok(pattern) => names.push(pattern),
+            Err(wrong) => mistakes.report_argument("--protect", text, wrong),
+        }
+    }
+    (!protect.is_empty()).then(|| Rule { id: COMMAND_LINE.to_owned(), names, ..Rule::default() })
+}

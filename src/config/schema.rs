@@ -1,0 +1,144 @@
+//! Every table and key of the config with an example: what help lines are made of.
+
+/// A key, the table it belongs to, and how it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// The table's name; empty for the file itself.
+    pub(super) table: &'static str,
+    /// The key.
+    pub(super) name: &'static str,
+    /// A line of TOML that sets it.
+    pub(super) example: &'static str,
+}
+
+/// All keys, table by table in the order of the annotated default.
+pub(super) const KEYS: &[Key] = &[
+    key("", "listen", "[listen]"),
+    key("", "ca", "[ca]"),
+    key("", "upstream", "[upstream]"),
+    key("", "protect", "[[protect]]"),
+    key("", "inventory", "[[inventory]]"),
+    key("", "assert", "[[assert]]"),
+    key("", "intercept", "[[intercept]]"),
+    key("", "log", "[log]"),
+    key("listen", "addr", r#"addr = ["127.0.0.1:3128"]"#),
+    key("listen", "admin", r#"admin = "127.0.0.1:3129""#),
+    key("listen", "allow", r#"allow = ["127.0.0.0/8", "::1/128"]"#),
+    key("listen", "users", r#"users = "/etc/namewall/users""#),
+    key("listen", "drain", r#"drain = "30s""#),
+    key("ca", "dir", r#"dir = "/var/lib/namewall""#),
+    key("ca", "cert", r#"cert = "ca.pem""#),
+    key("ca", "key", r#"key = "ca.key""#),
+    key("upstream", "proxy", r#"proxy = "direct""#),
+    key("upstream", "extra-roots", r#"extra-roots = ["corp-root.pem"]"#),
+    key("upstream", "connect-to", r#"connect-to = { "pypi.org:443" = "127.0.0.1:8443" }"#),
+    key("protect", "id", r#"id = "acme""#),
+    key("protect", "names", r#"names = ["acme", "acme-*"]"#),
+    key("protect", "except", r#"except = ["acme-sdk"]"#),
+    key("protect", "files", r#"files = ["*.egg"]"#),
+    key("protect", "reason", r#"reason = "Internal to Acme""#),
+    key("protect", "owner", r#"owner = "platform@acme.example""#),
+    key("protect", "private-index", r#"private-index = "https://pypi.acme.example/simple/""#),
+    key("protect", "expires", "expires = 2027-06-30"),
+    key("protect", "mode", r#"mode = "enforce""#),
+    key("protect", "everything", "everything = true"),
+    key("inventory", "id", r#"id = "corp-index""#),
+    key("inventory", "url", r#"url = "https://pypi.acme.example/simple/""#),
+    key("inventory", "refresh", r#"refresh = "10m""#),
+    key("assert", "protected", r#"protected = ["acme-core"]"#),
+    key("assert", "allowed", r#"allowed = ["requests"]"#),
+    key("intercept", "host", r#"host = "mirror.corp.example""#),
+    key("intercept", "kind", r#"kind = "mirror""#),
+    key("log", "format", r#"format = "text""#),
+    key("log", "decisions", r#"decisions = "decisions.jsonl""#),
+];
+
+const fn key(table: &'static str, name: &'static str, example: &'static str) -> Key {
+    Key { table, name, example }
+}
+
+/// How `name` is written in `table`.
+pub(super) fn example(table: &str, name: &str) -> Option<&'static str> {
+    KEYS.iter().find(|key| key.table == table && key.name == name).map(|key| key.example)
+}
+
+/// What to write instead of the key `written`, which `table` doesn't have.
+pub(super) fn help_for_unknown(table: &str, written: &str) -> String {
+    let known: Vec<_> = KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect();
+    let kind = if table.is_empty() { "tables" } else { "keys" };
+    let list = format!("known {kind} here: {}", known.join(", "));
+    let elsewhere = KEYS.iter().find(|key| !key.table.is_empty() && key.name == written);
+    match (elsewhere, nearest(written, known)) {
+        (Some(key), _) => format!("`{written}` belongs below {}; {list}", header(key.table)),
+        (None, Some(near)) => format!("did you mean `{near}`? {list}"),
+        (None, None) => list,
+    }
+}
+
+/// The line that opens `table`.
+fn header(table: &str) -> String {
+    example("", table).map_or_else(|| format!("`[{table}]`"), |header| format!("`{header}`"))
+}
+
+/// The one of `known` that `written` was probably meant to be.
+pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let written = written.to_ascii_lowercase();
+    let likeness = |known: &str| {
+        // The one forgives swapped letters, the other a word that was cut short or goes on.
+        strsim::normalized_damerau_levenshtein(&written, known).max(strsim::jaro_winkler(&written, known) - 0.2)
+    };
+    let scored = known.into_iter().map(|known| (likeness(known), known));
+    scored.filter(|(likeness, _)| *likeness >= 0.6).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::config::raw::RawConfig;
+
+    fn raw(text: &str) -> Result<RawConfig, toml::de::Error> {
+        RawConfig::deserialize(toml::Deserializer::parse(text).unwrap())
+    }
+
+    #[test]
+    fn every_example_has_the_shape_that_is_read() {
+        for Key { table, name, example: text } in KEYS {
+            let head = if table.is_empty() { "" } else { example("", table).unwrap() };
+            raw(&format!("{head}\n{text}\n")).unwrap_or_else(|error| panic!("{table}.{name}: {error}"));
+        }
+    }
+
+    #[test]
+    fn no_key_that_is_read_is_missing() {
+        let tables: BTreeSet<_> = KEYS.iter().map(|key| key.table).collect();
+        for table in tables {
+            let head = if table.is_empty() { "" } else { example("", table).unwrap() };
+            let error = raw(&format!("{head}\nzzz = 1\n")).unwrap_err().message().to_owned();
+            let read: BTreeSet<_> = error.split('`').skip(3).step_by(2).collect();
+            let listed: BTreeSet<_> = KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect();
+            assert_eq!(read, listed, "{table}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_was_probably_meant() {
+        let names = ["id", "names", "except", "files", "reason", "owner", "private-index", "expires", "mode"];
+        for (written, meant) in [
+            ("naems", Some("names")),
+            ("name", Some("names")),
+            ("NAMES", Some("names")),
+            ("expect", Some("except")),
+            ("expire", Some("expires")),
+            ("private_index", Some("private-index")),
+            ("zzz", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, names), meant, "{written}");
+        }
+        assert_eq!(nearest("address", ["addr", "admin", "allow"]), Some("addr"));
+    }
+}

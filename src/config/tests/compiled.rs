@@ -1,0 +1,128 @@
+//! What valid configs come to.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+use time::macros::date;
+
+use super::*;
+use crate::pypi::site::SiteKind;
+
+#[test]
+fn the_example_means_what_it_says() {
+    let cwd = TempDir::new().unwrap();
+    fs::write(cwd.path().join("namewall.toml"), EXAMPLE).unwrap();
+    let settings = Settings::load_from(&Overrides::default(), &environment(), cwd.path()).unwrap();
+    assert_eq!(settings.source, Some(cwd.path().join("namewall.toml")));
+    assert_eq!(settings.admin, Some("127.0.0.1:3129".parse().unwrap()));
+    assert_eq!(settings.ca, CaSource::Dir("/var/lib/namewall".into()));
+    assert_eq!(settings.connect_to.len(), 1);
+    assert_eq!(settings.connect_to[&"pypi.org:443".parse().unwrap()].to_string(), "127.0.0.1:8443");
+    assert_eq!(settings.sites[&"mirror.corp.example".parse().unwrap()], SiteKind::Mirror);
+    assert_eq!(settings.log_format, LogFormat::Json);
+    assert_eq!(settings.decisions, Some(cwd.path().join("decisions.jsonl")));
+
+    let [rule] = settings.rules.as_slice() else { panic!("{:?}", settings.rules) };
+    assert_eq!((rule.id.as_str(), rule.names.len(), rule.except.len(), rule.files.len()), ("acme", 3, 1, 2));
+    assert_eq!(rule.expires, Some(date!(2027 - 06 - 30)));
+    assert_eq!(rule.place.as_ref().unwrap().to_string(), "namewall.toml:14");
+    assert_eq!(rule.names[2].place().unwrap().to_string(), "namewall.toml:16");
+    assert_eq!(rule.files[0].place().unwrap().to_string(), "namewall.toml:18");
+
+    let asserted: Vec<_> = settings.assertions.iter().map(|a| (a.written.as_str(), a.protected)).collect();
+    assert_eq!(asserted, [("Acme_Core", true), ("acme.data7", true), ("requests", false), ("acme-sdk", false)]);
+    assert_eq!(settings.assertions[2].place.as_ref().unwrap().to_string(), "namewall.toml:27");
+}
+
+#[test]
+fn a_date_may_be_a_string() {
+    let settings = load("[[protect]]\nid = \"a\"\nnames = [\"a\"]\nexpires = \"2027-06-30\"\n").unwrap();
+    assert_eq!(settings.rules[0].expires, Some(date!(2027 - 06 - 30)));
+}
+
+#[test]
+fn the_command_line_wins() {
+    let overrides = Overrides {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        admin: Some("127.0.0.1:1".parse().unwrap()),
+        log_format: Some(LogFormat::Text),
+        ..protect(&["acme", "other-*"])
+    };
+    let settings = load_with(overrides, EXAMPLE).unwrap();
+    assert_eq!(settings.listen, ["127.0.0.1:0".parse().unwrap()]);
+    assert_eq!(settings.admin, Some("127.0.0.1:1".parse().unwrap()));
+    assert_eq!(settings.log_format, LogFormat::Text);
+    let ids: Vec<_> = settings.rules.iter().map(|rule| (rule.id.as_str(), rule.place.is_some())).collect();
+    assert_eq!(ids, [("acme", true), ("command-line", false)]);
+    assert_eq!(settings.rules[1].names.len(), 2);
+    assert!(settings.rules[1].names.iter().all(|pattern| pattern.place().is_none()));
+}
+
+#[test]
+fn one_address_needs_no_brackets() {
+    let settings = load("[listen]\naddr = \"[::1]:0\"\n[ca]\ncert = \"a.crt\"\nkey = \"/b\"\n").unwrap();
+    assert_eq!(settings.listen, ["[::1]:0".parse().unwrap()]);
+    let CaSource::Pair { cert, key } = settings.ca else { panic!("{:?}", settings.ca) };
+    assert!(cert.is_absolute() && cert.ends_with("a.crt"), "{cert:?}");
+    assert_eq!(key, Path::new("/b"));
+}
+
+#[test]
+fn assertions_are_judged_by_the_rules() {
+    let text = format!("{EXAMPLE}[[assert]]\nprotected = [\"requests\"]\nallowed = [\"ACME.core\"]\n");
+    let settings = load(&text).unwrap();
+    let policy = settings.policy(date!(2027 - 06 - 30)).unwrap();
+    let failed: Vec<_> = settings.check_assertions(&policy).iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(failed.join("\n\n"), @r#"
+error: `requests` is asserted to be protected, but no rule in force matches it
+ --> namewall.toml:37
+  = help: add it to the `names` of a rule, and look at `except` and `expires`
+
+error: `ACME.core` is asserted to be allowed, but the pattern `acme-*` of rule `acme` (namewall.toml:16) protects it
+ --> namewall.toml:38
+  = help: add it to the rule's `except`, or narrow the pattern
+"#);
+
+    // On the day after, the rule has expired, and what it should protect isn't.
+    let policy = settings.policy(date!(2027 - 07 - 01)).unwrap();
+    let failed: Vec<_> = settings.check_assertions(&policy).iter().map(|f| f.assertion.written.clone()).collect();
+    assert_eq!(failed, ["Acme_Core", "acme.data7", "requests"]);
+}
+
+#[test]
+fn an_audit_rule_protects_nothing() {
+    let rule = "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nmode = \"audit\"\n[[assert]]\nprotected = [\"acme\"]\n";
+    let settings = load(rule).unwrap();
+    let policy = settings.policy(date!(2027 - 01 - 01)).unwrap();
+    let failed: Vec<_> = settings.check_assertions(&policy).iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(failed.join("\n\n"), @r#"
+error: `acme` is asserted to be protected, but the pattern `acme` of rule `acme` (namewall.toml:3) only audits it
+ --> namewall.toml:6
+  = help: set the rule's `mode = "enforce"`
+"#);
+}
+
+#[test]
+fn what_is_odd_is_told() {
+    let today = date!(2027 - 01 - 01);
+    let warnings =
+        |text: &str| load(text).unwrap().lints(today).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n");
+    insta::assert_snapshot!(warnings(""), @r#"warning: no rule is in force, so nothing is protected"#);
+    let rule = "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"Acme\"]\nexcept = [\"*\"]\nexpires = 2026-12-31\n";
+    insta::assert_snapshot!(warnings(&format!("[listen]\nallow = [\"0.0.0.0/0\"]\n{rule}")), @r#"
+warning: no rule is in force, so nothing is protected
+
+warning: `allow` has `0.0.0.0/0`: whoever reaches the proxy is served
+
+warning: rule `acme` expired on 2026-12-31 and protects nothing any more
+ --> namewall.toml:3
+
+warning: `*` in `except` of rule `acme` matches everything, so the rule protects nothing
+ --> namewall.toml:6
+
+warning: the pattern `Acme` repeats one of rule `acme`
+ --> namewall.toml:5
+"#);
+    assert_eq!(warnings(EXAMPLE), "");
+}

@@ -1,0 +1,215 @@
+//! How each mistake is shown.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+
+/// All messages of a table of wrong configs, each below what is wrong with it.
+fn rendered(cases: &[(&str, &str)]) -> String {
+    let mut all = String::new();
+    for (what, text) in cases {
+        let error = load(text).expect_err(what);
+        for mistake in error.mistakes() {
+            assert!(!mistake.help().is_empty(), "{what}");
+            assert!(mistake.message().split_whitespace().count() >= 3, "{what}: {}", mistake.message());
+            assert!(mistake.place().is_some(), "{what}");
+        }
+        writeln!(all, "## {what}\n{error}\n").unwrap();
+    }
+    all
+}
+
+#[test]
+fn mistakes_of_shape() {
+    let shown = rendered(&[
+        ("a value without quotes", "[log]\nformat = json\n"),
+        ("a string without an end", "[log]\nformat = \"json\n"),
+        ("a header without an end", "[log\nformat = \"json\"\n"),
+        ("a list without an end", "[listen]\nallow = [\"10.0.0.0/8\"\n"),
+        ("a key without a value", "[log]\nformat\n"),
+        ("a colon for an equals sign", "[log]\nformat: \"json\"\n"),
+        ("a key twice", "[log]\nformat = \"json\"\nformat = \"text\"\n"),
+        ("a table twice", "[log]\nformat = \"json\"\n[log]\n"),
+        ("a date that is none", "[[protect]]\nexpires = 2027-13-01\n"),
+        ("a key with a slip", "[listen]\n\n  adress = \"127.0.0.1:3128\"\n"),
+        ("a key that is unknown", "[listen]\nzzz = 1\n"),
+        ("a table with a slip", "[listne]\naddr = \"127.0.0.1:3128\"\n"),
+        ("a key of another table", "addr = \"127.0.0.1:3128\"\n"),
+        ("an underscore for a dash", "[upstream]\nextra_roots = []\n"),
+        ("a string for a list", "[[assert]]\nallowed = \"requests\"\n"),
+        ("a number in a list", "[[assert]]\nallowed = [\"requests\", 5]\n"),
+        ("a number for a duration", "[listen]\ndrain = 30\n"),
+        ("a number for an address", "[listen]\naddr = 3128\n"),
+        ("a list for an address", "[listen]\nadmin = [\"127.0.0.1:3129\"]\n"),
+        ("a string for a table", "log = \"json\"\n"),
+        ("one bracket for two", "[protect]\nid = \"acme\"\n"),
+        ("two brackets for one", "[[log]]\nformat = \"json\"\n"),
+        ("a list for the table of connect-to", "[upstream]\nconnect-to = [\"pypi.org:443\"]\n"),
+        ("a port alone in connect-to", "[upstream]\nconnect-to = { \"pypi.org:443\" = 8443 }\n"),
+    ]);
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn mistakes_of_single_values() {
+    let shown = rendered(&[
+        ("a name for an address", "[listen]\naddr = \"localhost:8080\"\n"),
+        ("an address without its port", "[listen]\naddr = [\"127.0.0.1:3128\", \"::1\"]\n"),
+        ("no address", "[listen]\naddr = []\n"),
+        ("an address twice", "[listen]\naddr = [\"127.0.0.1:3128\", \"127.0.0.1:3128\"]\n"),
+        ("an admin address that is none", "[listen]\nadmin = \"3129\"\n"),
+        ("an address for a network", "[listen]\nallow = [\"192.168.1.7\"]\n"),
+        ("a network with host bits", "[listen]\nallow = [\"192.168.1.7/24\"]\n"),
+        ("a network that is none", "[listen]\nallow = [\"127.0.0.0/8\", \"corp\"]\n"),
+        ("no network", "[listen]\nallow = []\n"),
+        ("a duration without its unit", "[listen]\ndrain = \"30\"\n"),
+        ("open to the world", "[listen]\naddr = [\"127.0.0.1:3128\", \"0.0.0.0:3128\"]\n"),
+        ("users", "[listen]\naddr = \"127.0.0.1:3128\"\nusers = \"/etc/namewall/users\"\n"),
+        ("a certificate without its key", "[ca]\ncert = \"ca.pem\"\n"),
+        ("a key without its certificate", "[ca]\nkey = \"ca.key\"\n"),
+        ("a folder and a certificate", "[ca]\ndir = \"/srv/ca\"\ncert = \"ca.pem\"\nkey = \"ca.key\"\n"),
+        ("an empty path", "[ca]\ndir = \"\"\n"),
+        ("a parent proxy", "[upstream]\nproxy = \"http://proxy.corp.example:8080\"\n"),
+        ("connect-to without a port", "[upstream]\nconnect-to = { \"pypi.org\" = \"127.0.0.1:8443\" }\n"),
+        ("connect-to to a URL", "[upstream.connect-to]\n\"pypi.org:443\" = \"https://127.0.0.1:8443/\"\n"),
+        ("connect-to twice", "[upstream.connect-to]\n\"pypi.org:443\" = \"a:1\"\n\"PyPI.org:443\" = \"b:2\"\n"),
+        ("an inventory", "[[inventory]]\nid = \"corp-index\"\nurl = \"https://pypi.acme.example/simple/\"\n"),
+        ("an assertion of nothing", "[[assert]]\n"),
+        ("an assertion on a pattern", "[[assert]]\nprotected = [\"acme\", \"acme-*\"]\n"),
+        ("a URL for a host", "[[intercept]]\nhost = \"https://mirror.corp.example:8443/simple\"\nkind = \"mirror\"\n"),
+        ("a port behind a host", "[[intercept]]\nhost = \"mirror.corp.example:8443\"\nkind = \"mirror\"\n"),
+        ("an IP address to intercept", "[[intercept]]\nhost = \"192.0.2.7\"\nkind = \"mirror\"\n"),
+        ("a host that is intercepted anyway", "[[intercept]]\nhost = \"PyPI.org\"\nkind = \"mirror\"\n"),
+        ("a kind with a slip", "[[intercept]]\nhost = \"mirror.corp.example\"\nkind = \"mirorr\"\n"),
+        ("a host without its kind", "[[intercept]]\nhost = \"mirror.corp.example\"\n"),
+        ("a log format with a slip", "[log]\nformat = \"jsno\"\n"),
+        ("a log format that is unknown", "[log]\nformat = \"xml\"\n"),
+    ]);
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn mistakes_of_rules() {
+    let shown = rendered(&[
+        ("a key with a slip", "# Acme's\n[[protect]]\nid = \"acme\"\nnaems = [\"acme-*\"]\n"),
+        ("no id", "[[protect]]\nnames = [\"acme\"]\n"),
+        ("an id that is no word", "[[protect]]\nid = \"acme core\"\nnames = [\"acme\"]\n"),
+        ("an empty id", "[[protect]]\nid = \"\"\nnames = [\"acme\"]\n"),
+        ("an id twice", "[[protect]]\nid = \"a\"\nnames = [\"a\"]\n\n[[protect]]\nid = \"a\"\nnames = [\"b\"]\n"),
+        ("the id of the command line", "[[protect]]\nid = \"command-line\"\nnames = [\"a\"]\n"),
+        ("neither names nor files", "[[protect]]\nid = \"acme\"\nexcept = [\"acme-sdk\"]\n"),
+        ("everything", "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"*\"]\n"),
+        ("every file", "[[protect]]\nid = \"acme\"\nfiles = [\"*\"]\n"),
+        ("a mode that is unknown", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nmode = \"warn\"\n"),
+        ("a mode with a slip", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nmode = \"Enforced\"\n"),
+        (
+            "a day that is written otherwise",
+            "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nexpires = \"30.6.2027\"\n",
+        ),
+        ("a time for a day", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nexpires = 2027-06-30T12:00:00Z\n"),
+        ("a number for a day", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nexpires = 2027\n"),
+        ("a table for a day", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nexpires = { day = 30 }\n"),
+        ("an index that is no URL", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nprivate-index = \"pypi.acme\"\n"),
+        ("a file for an index", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nprivate-index = \"file:///srv\"\n"),
+        (
+            "a password",
+            "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nprivate-index = \"https://ann:pw@pypi.acme/\"\n",
+        ),
+        ("a word for yes", "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\neverything = \"yes\"\n"),
+        (
+            "all at once",
+            "[listen]\naddr = \"0.0.0.0:3128\"\nallow = \"10.0.0.0/8\"\n\n[[protect]]\nid = \"acme\"\nnames = \"acme\"\n\n\
+             [[protect]]\nnames = [\"acme\"]\nmood = \"audit\"\nmode = \"log\"\n\n[log]\nformat = \"xml\"\n",
+        ),
+    ]);
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_pattern_is_shown_where_it_stands() {
+    let text = "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"Acme_[x]\"]\nexcept = [\"\"]\nfiles = [\"re:(\"]\n";
+    let error = load(text).unwrap_err();
+    let places: Vec<_> =
+        error.mistakes().iter().map(|m| m.place().map(|(place, column)| (place.line, column))).collect();
+    assert_eq!(places, [Some((3, 18)), Some((4, 11)), Some((5, 10))], "{error}");
+    assert!(error.to_string().contains("\n  |                  ^^^^^^^^^^\n"), "{error}");
+}
+
+#[test]
+fn mistakes_of_the_command_line() {
+    let error = load_with(protect(&["acme", "Acme_[x]"]), "").unwrap_err();
+    assert_eq!(error.mistakes().len(), 1);
+    let shown = error.to_string();
+    assert!(shown.starts_with("error: --protect 'Acme_[x]': "), "{shown}");
+    assert!(shown.contains(" | --protect 'Acme_[x]'\n |            ^^^^^^^^\n = help: "), "{shown}");
+    insta::assert_snapshot!(load_with(protect(&["*"]), "").unwrap_err(), @r#"
+error: --protect '*': `*` matches everything
+ |
+ | --protect '*'
+ |            ^
+ = help: narrow it; to hide every package of the index, write a rule with `everything = true` into a config file
+"#);
+}
+
+#[test]
+fn strangers_are_kept_out_unless_they_are_allowed() {
+    let everywhere = || Overrides { listen: vec!["0.0.0.0:3128".parse().unwrap()], ..Overrides::default() };
+    insta::assert_snapshot!(load_with(everywhere(), "").unwrap_err(), @r#"
+error: --listen '0.0.0.0:3128': this address can be reached from other machines, and no `allow` says from which
+ |
+ | --listen '0.0.0.0:3128'
+ |           ^^^^^^^^^^^^
+ = help: say below `[listen]` of a config file whom to serve, such as `allow = ["10.0.0.0/8"]`, or use `--listen 127.0.0.1:3128`
+"#);
+    assert!(load_with(everywhere(), "[listen]\nallow = [\"10.0.0.0/8\"]\n").is_ok());
+    // What the flag replaces needs no `allow`; addresses of this machine never do.
+    let here = Overrides { listen: vec!["127.0.0.2:0".parse().unwrap()], ..Overrides::default() };
+    assert!(load_with(here, "[listen]\naddr = \"0.0.0.0:3128\"\n").is_ok());
+    assert!(load("[listen]\naddr = [\"[::1]:1\", \"[::ffff:127.0.0.1]:2\", \"127.1.2.3:3\"]\n").is_ok());
+}
+
+#[test]
+fn a_root_must_be_there() {
+    let cwd = TempDir::new().unwrap();
+    let config = cwd.path().join("conf");
+    fs::create_dir(&config).unwrap();
+    fs::write(config.join("namewall.toml"), "[upstream]\nextra-roots = [\"corp.crt\"]\n").unwrap();
+    let overrides = Overrides { config: Some("conf/namewall.toml".into()), ..Overrides::default() };
+    let load = || Settings::load_from(&overrides, &environment(), cwd.path());
+    let error = load().unwrap_err().to_string().replace(&cwd.path().display().to_string(), "/cwd");
+    insta::assert_snapshot!(error, @r#"
+error: there is no file `/cwd/conf/corp.crt`
+ --> conf/namewall.toml:2:16
+  |
+2 | extra-roots = ["corp.crt"]
+  |                ^^^^^^^^^^
+  = help: write the path of a PEM file, absolute or from the config file's folder
+"#);
+    fs::write(config.join("corp.crt"), "").unwrap();
+    assert_eq!(load().unwrap().extra_roots, [config.join("corp.crt")]);
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_config_is_explained_and_never_a_panic(
+        from in 0..EXAMPLE.len(),
+        len in 0..12usize,
+        instead in "[a-z0-9\"=#\\[\\]{}.,\u{fc}\\-\n ]{0,6}",
+    ) {
+        let end = EXAMPLE.len().min(from + len);
+        let text = format!("{}{instead}{}", &EXAMPLE[..from], &EXAMPLE[end..]);
+        if let Err(error) = load(&text) {
+            for mistake in error.mistakes() {
+                let (place, column) = mistake.place().unwrap();
+                let lines = text.lines().count();
+                prop_assert!((1..=lines + 1).contains(&place.line) && column >= 1, "{error}");
+                prop_assert!(!mistake.help().is_empty() && !mistake.message().is_empty());
+            }
+            prop_assert!(!error.mistakes().is_empty());
+        }
+    }
+}
