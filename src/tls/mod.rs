@@ -1,8 +1,42 @@
 //! Certificates: the machine's own name-constrained authority, the leaves minted from it, and whom we trust upstream.
+//!
+//! `profile` says what our certificates contain, `certificate` what a loaded one must contain, `store` how the pair
+//! reaches the disk; [`authority`] is the three together. [`leaf`] serves, [`trust`] and [`bundle`] are the two
+//! directions of trust. `certs/README.md` has the profile as a table.
 
 pub mod authority;
+pub mod bundle;
+pub mod error;
 pub mod leaf;
 pub mod trust;
 
-pub use authority::{CaError, CertificateAuthority};
+mod certificate;
+mod clock;
+mod constraints;
+mod files;
+mod profile;
+mod source;
+mod store;
+
+#[cfg(test)]
+mod interop;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+
+pub use authority::CertificateAuthority;
+pub use error::CaError;
 pub use leaf::Leaves;
+
+/// The one cryptography of this crate, for every `builder_with_provider`.
+///
+/// rustls's process-wide default is never relied upon: it panics as soon as some dependency links a second provider.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}

@@ -1,0 +1,142 @@
+//! The bundle that clients are given: the roots that this environment trusts, and our authority.
+//!
+//! One file with both, because `SSL_CERT_FILE` and its kin replace the roots of uv, older pips and others: with our
+//! certificate alone they could reach nothing but the intercepted hosts.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
+
+use super::authority::CertificateAuthority;
+use super::certificate::encode_pem;
+use super::error::CaError;
+use super::files::{self, Readers};
+use super::profile::ORGANISATION;
+
+/// The bundle as PEM: the roots that `SSL_CERT_FILE`, `SSL_CERT_DIR` or the system name, less those that no client could
+/// read and earlier authorities of namewall, and `ours`.
+///
+/// # Errors
+/// [`CaError::NoRoots`] when there is no root but ours.
+pub fn bundle_pem(ours: &CertificateAuthority) -> Result<String, CaError> {
+    // Errors are of single files or entries: what could be read is what OpenSSL would have got too.
+    merge(rustls_native_certs::load_native_certs().certs, ours)
+}
+
+/// Writes `bundle.pem` (the roots that this environment trusts, and `ours`) to `path`, atomically, if it differs.
+///
+/// # Errors
+/// [`CaError`] when it can't be written, or there is no root but ours.
+pub fn write_bundle(path: &Path, ours: &CertificateAuthority) -> Result<(), CaError> {
+    let bundle = bundle_pem(ours)?;
+    if fs::read(path).is_ok_and(|present| present == bundle.as_bytes()) {
+        return Ok(());
+    }
+    files::replace(path, bundle.as_bytes(), Readers::All)
+        .map_err(|reason| CaError::Unwritable { dir: files::folder_of(path).to_owned(), reason })
+}
+
+fn merge(roots: Vec<CertificateDer<'static>>, ours: &CertificateAuthority) -> Result<String, CaError> {
+    let mut seen: HashSet<_> = ours.trusted().iter().cloned().collect();
+    let others: Vec<_> = roots.into_iter().filter(is_foreign_root).filter(|root| seen.insert(root.clone())).collect();
+    if others.is_empty() {
+        return Err(CaError::NoRoots);
+    }
+    Ok(others.iter().chain(ours.trusted()).map(encode_pem).collect())
+}
+
+/// Whether clients can read it (OpenSSL gives up a whole file over one that it can't), and it isn't an authority that
+/// namewall made earlier: with `SSL_CERT_FILE` set to the bundle, each renewal would leave one behind.
+fn is_foreign_root(der: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| !is_namewalls(&root))
+}
+
+fn is_namewalls(root: &X509Certificate<'_>) -> bool {
+    root.subject().iter_organization().any(|name| name.as_str().is_ok_and(|name| name == ORGANISATION))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject as _;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::tls::testing::{assert_success, authority, child, hosts, is_child};
+
+    /// Roots that aren't namewall's.
+    fn root(name: &str) -> CertificateDer<'static> {
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().into()
+    }
+
+    fn parse(bundle: &str) -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_slice_iter(bundle.as_bytes()).collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn the_roots_once_each_and_ours_last() {
+        let (_dir, ours) = authority();
+        let (_older_dir, older) = authority();
+        let (one, two) = (root("One"), root("Two"));
+        let garbage = CertificateDer::from(vec![0x30, 3, 2, 1, 1]);
+        let older = older.certificate_der().clone();
+        let roots = vec![one.clone(), garbage, older, two.clone(), one.clone(), ours.certificate_der().clone()];
+        assert_eq!(parse(&merge(roots, &ours).unwrap()), [one, two, ours.certificate_der().clone()]);
+    }
+
+    #[test]
+    fn ours_alone_is_no_bundle() {
+        let (_dir, ours) = authority();
+        let message = merge(vec![ours.certificate_der().clone()], &ours).unwrap_err().to_string();
+        assert!(message.contains("ca-certificates") && message.contains("SSL_CERT_FILE"), "{message}");
+    }
+
+    #[test]
+    fn written_from_the_environments_roots_and_only_if_it_differs() {
+        let dir = TempDir::new().unwrap();
+        let roots = format!("{}{}", encode_pem(&root("One")), encode_pem(&root("Two")));
+        fs::write(dir.path().join("roots.pem"), roots).unwrap();
+        let run = |cert_file: &str| {
+            let mut command = child("tls::bundle::tests::child_writes_a_bundle", dir.path());
+            assert_success(&command.env("SSL_CERT_FILE", cert_file).env_remove("SSL_CERT_DIR").output().unwrap());
+            let path = dir.path().join("bundle.pem");
+            (parse(&fs::read_to_string(&path).unwrap()), fs::metadata(path).unwrap())
+        };
+        let (written, before) = run("roots.pem");
+        assert_eq!(written.len(), 3);
+        assert!(!before.permissions().readonly());
+        // SSL_CERT_FILE may be the bundle itself, as `namewall env` sets it.
+        let (again, after) = run("bundle.pem");
+        assert_eq!(again, written);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            assert_eq!(before.mode() & 0o777, 0o644);
+            assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()));
+        }
+    }
+
+    #[test]
+    #[ignore = "run by another test, with SSL_CERT_FILE set"]
+    fn child_writes_a_bundle() {
+        if is_child() {
+            let ours = CertificateAuthority::load_or_create(Path::new("ca"), &hosts()).unwrap();
+            write_bundle(Path::new("bundle.pem"), &ours).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let (dir, ours) = authority();
+        let path = dir.path().join("missing").join("bundle.pem");
+        let result = files::replace(&path, b"", Readers::All);
+        assert!(result.is_err());
+        let Err(error) = write_bundle(&path, &ours) else { panic!("written") };
+        assert!(matches!(error, CaError::NoRoots) || error.to_string().contains("missing`: "), "{error}");
+    }
+}

@@ -1,0 +1,163 @@
+//! What other implementations make of our certificates: Python's `ssl` in its strict mode, and `openssl`.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::thread;
+
+use rustls::{ServerConfig, ServerConnection, Stream};
+use tempfile::TempDir;
+
+use super::authority::CertificateAuthority;
+use super::leaf::Leaves;
+use super::testing::{assert_success, authority, host, hosts};
+use crate::pypi::site;
+
+/// `ssl.create_default_context` of Python 3.13 has both flags; older ones are made as strict.
+const PYTHON_CLIENT: &str = "
+import socket, ssl, sys
+port, roots, host = sys.argv[1:]
+context = ssl.create_default_context(cafile=roots)
+context.verify_flags |= ssl.VERIFY_X509_STRICT | getattr(ssl, 'VERIFY_X509_PARTIAL_CHAIN', 0)
+context.set_alpn_protocols(['h2'])
+with socket.create_connection(('127.0.0.1', int(port)), 20) as plain:
+    with context.wrap_socket(plain, server_hostname=host) as tls:
+        assert tls.recv(2) == b'ok'
+        print(tls.selected_alpn_protocol())
+";
+
+#[test]
+fn strict_python_accepts_a_handshake() {
+    let (dir, authority) = authority();
+    let leaves = Leaves::new(authority, &hosts()).unwrap();
+    for name in ["pypi.org", "files.pythonhosted.org", "deep.sub.pypi.org", &long_name()] {
+        let output = python(&leaves.server_config(&host(name)).unwrap(), &dir.path().join("ca.pem"), name);
+        assert_success(&output);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "h2");
+    }
+}
+
+#[test]
+fn strict_python_refuses_another_machines_authority() {
+    let (_dir, ours) = authority();
+    let (other, _) = authority();
+    let leaves = Leaves::new(ours, &hosts()).unwrap();
+    let config = leaves.server_config(&host("pypi.org")).unwrap();
+    let output = python(&config, &other.path().join("ca.pem"), "pypi.org");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("CERTIFICATE_VERIFY_FAILED"), "{output:?}");
+}
+
+#[test]
+fn strict_openssl_verifies_a_leaf() {
+    if !has_openssl() {
+        return;
+    }
+    let (dir, authority) = authority();
+    let leaf = super::leaf::tests::leaf_der(&authority, "pypi.org");
+    std::fs::write(dir.path().join("leaf.pem"), super::certificate::encode_pem(&leaf)).unwrap();
+    let script = "openssl verify -x509_strict -verify_hostname pypi.org -CAfile ca.pem leaf.pem";
+    assert_success(&shell(script, dir.path()));
+    let printed = shell("openssl x509 -in ca.pem -noout -fingerprint -sha256", dir.path());
+    assert!(String::from_utf8_lossy(&printed.stdout).contains(&authority.fingerprint()));
+}
+
+#[test]
+fn the_commands_of_the_readme_make_an_intermediate_that_works() {
+    if !has_openssl() {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let root = "openssl req -x509 -newkey rsa:2048 -nodes -keyout root-key.pem -out root.pem -days 9 -subj /O=Corp/CN=Root \
+         -addext keyUsage=critical,keyCertSign";
+    assert_success(&shell(root, dir.path()));
+    let readme = include_str!("../../certs/README.md");
+    let block = readme.split("```sh\n").find(|block| block.starts_with("umask 077")).unwrap();
+    assert_success(&shell(block.split("```").next().unwrap(), dir.path()));
+
+    let sites: Vec<_> = site::default_sites().map(|(host, _)| host).collect();
+    let (cert, key) = (dir.path().join("namewall-chain.pem"), dir.path().join("namewall-key.pem"));
+    let authority = CertificateAuthority::load_pair(&cert, &key, &sites).unwrap();
+    assert_eq!((authority.trusted().len(), authority.chain().count()), (2, 1));
+    let leaves = Leaves::new(Arc::new(authority), &sites).unwrap();
+    let config = leaves.server_config(&host("pypi.org")).unwrap();
+    assert_success(&python(&config, &dir.path().join("root.pem"), "pypi.org"));
+}
+
+#[test]
+fn what_openssl_makes_with_a_defect_is_refused_by_name() {
+    if !has_openssl() {
+        return;
+    }
+    let constrained = "nameConstraints=critical,permitted;DNS:pypi.org,excluded;IP:0.0.0.0/0.0.0.0,excluded;IP:::/::";
+    let (ca, usage) = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign");
+    for (extensions, subject, said) in [
+        (vec![ca, usage], "/CN=x", "no name constraints"),
+        (vec![ca, usage, "nameConstraints=permitted;DNS:pypi.org"], "/CN=x", "not critical"),
+        (vec![ca, usage, "nameConstraints=critical,permitted;DNS:pypi.org"], "/CN=x", "no excluded IP"),
+        (vec![ca, usage, "nameConstraints=critical,excluded;DNS:example.com"], "/CN=x", "no permitted DNS names"),
+        (vec![ca, constrained], "/CN=x", "no key usage"),
+        (vec!["basicConstraints=critical,CA:FALSE", usage, constrained], "/CN=x", "no critical basic constraints"),
+        (vec!["basicConstraints=CA:TRUE", usage, constrained], "/CN=x", "no critical basic constraints"),
+        (vec![ca, usage, constrained, "subjectKeyIdentifier=none"], "/CN=x", "no subject key identifier"),
+        (vec![ca, usage, constrained], "/DC=com/DC=example/CN=x", "an attribute occurs twice"),
+        (vec![ca, usage, constrained], "/", "an empty subject"),
+    ] {
+        let message = load_from_openssl(&extensions, subject).expect_err(said);
+        assert!(message.contains(said) && message.contains("certs/README.md"), "{message}");
+    }
+    assert_eq!(load_from_openssl(&[ca, usage, constrained], "/CN=x"), Ok(()));
+}
+
+/// Loads a self-signed authority with the given extensions, whose key is in the oldest format, behind its parameters.
+fn load_from_openssl(extensions: &[&str], subject: &str) -> Result<(), String> {
+    let dir = TempDir::new().unwrap();
+    let extensions = extensions.join("\n");
+    let script = format!(
+        "umask 077
+        openssl ecparam -name prime256v1 -genkey -out key.pem
+        printf '[req]\\ndistinguished_name=dn\\n[dn]\\n[ext]\\n%s\\n' '{extensions}' > ext
+        openssl req -x509 -new -key key.pem -out cert.pem -days 9 -subj '{subject}' -config ext -extensions ext"
+    );
+    assert_success(&shell(&script, dir.path()));
+    let loaded =
+        CertificateAuthority::load_pair(&dir.path().join("cert.pem"), &dir.path().join("key.pem"), &[host("pypi.org")]);
+    loaded.map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// A name too long for a common name.
+fn long_name() -> String {
+    format!("{}.{}.pypi.org", "a".repeat(60), "b".repeat(60))
+}
+
+/// One connection to a server with `config`, from Python.
+fn python(config: &Arc<ServerConfig>, roots: &Path, name: &str) -> Output {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let config = config.clone();
+    let server = thread::spawn(move || {
+        let mut plain = listener.accept().unwrap().0;
+        let mut tls = ServerConnection::new(config).unwrap();
+        let mut stream = Stream::new(&mut tls, &mut plain);
+        // A client that refuses us resets the connection: that is its test's business.
+        stream.write_all(b"ok").and_then(|()| stream.read(&mut [0; 1])).ok();
+    });
+    let mut python = Command::new("python3");
+    let client = python.args(["-c", PYTHON_CLIENT, &port]).arg(roots).arg(name).output();
+    let output = client.expect("python3 has to be on the PATH for this test");
+    server.join().unwrap();
+    output
+}
+
+fn shell(script: &str, dir: &Path) -> Output {
+    Command::new("sh").args(["-ec", script]).current_dir(dir).output().unwrap()
+}
+
+fn has_openssl() -> bool {
+    let found = Command::new("openssl").arg("version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        eprintln!("skipped: openssl is not on the PATH");
+    }
+    found
+}

@@ -1,0 +1,29 @@
+//! From where the config says that the authority is, to the authority.
+
+use super::{CaError, CertificateAuthority};
+use crate::config::CaSource;
+use crate::name::HostName;
+
+impl CaSource {
+    /// Loads the authority that may sign for `hosts`; makes it when it is ours to make.
+    ///
+    /// # Errors
+    /// [`CaError`].
+    pub fn authority(&self, hosts: &[HostName]) -> Result<CertificateAuthority, CaError> {
+        match self {
+            Self::Dir(dir) => CertificateAuthority::load_or_create(dir, hosts),
+            Self::Pair { cert, key } => CertificateAuthority::load_pair(cert, key, hosts),
+        }
+    }
+
+    /// Loads the authority that is there, whatever it may sign for, and makes none.
+    ///
+    /// # Errors
+    /// [`CaError`].
+    pub fn existing(&self) -> Result<CertificateAuthority, CaError> {
+        match self {
+            Self::Dir(dir) => CertificateAuthority::load(dir, &[]),
+            Self::Pair { cert, key } => CertificateAuthority::load_pair(cert, key, &[]),
+        }
+    }
+}
