@@ -98,7 +98,7 @@ impl Listener {
                     warn!(client = %address, "refused a client that no `listen.allow` network holds");
                 }
                 Err(error) if is_of_one_connection(&error) => {
-                    debug!(%error, "a client was gone before it was accepted")
+                    debug!(%error, "a client was gone before it was accepted");
                 }
                 Err(error) => {
                     warn!(%error, "cannot accept connections; trying again");

@@ -256,7 +256,7 @@ fn tell(decision: &Decision) {
         Outcome::Failed => warn!(request_id, reason, surface, host, path, status, %client, "failed"),
         Outcome::Allowed => info!(request_id, rule, project, file, surface, %client, "audit: would have been hidden"),
         outcome => {
-            info!(request_id, rule, project, file, removed, surface, host, status, %client, "{}", outcome.as_str())
+            info!(request_id, rule, project, file, removed, surface, host, status, %client, "{}", outcome.as_str());
         }
     }
 }
