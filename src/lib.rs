@@ -32,3 +32,5 @@ pub mod tls;
 pub mod net;
 pub mod tasks;
 pub mod telemetry;
+pub mod proxy;
+mod admin;

@@ -1,34 +1,137 @@
 //! The proxy itself: connections in, requests judged, answers filtered.
 
+mod body;
+mod connect;
+mod exchange;
+mod forward;
+mod headers;
+pub mod judge;
+mod patient;
+mod reply;
+mod serve;
+mod upstream;
+mod validators;
+
+use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use time::OffsetDateTime;
+use tracing::info;
+
+use self::upstream::Upstream;
 use crate::config::Settings;
+use crate::name::HostName;
+use crate::net::dial::Dialer;
+use crate::net::listen::{Admission, BindError, Listener};
+use crate::policy::Policy;
+use crate::tasks::Tasks;
+use crate::telemetry::Decisions;
+use crate::telemetry::decision::Tally;
+use crate::telemetry::metrics::Metrics;
+use crate::tls::{CaError, CertificateAuthority, Leaves};
 
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
+    shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    ca: PathBuf,
     bundle: PathBuf,
+}
+
+/// What all connections of a proxy share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) policy: ArcSwap<Policy>,
+    pub(crate) authority: Arc<CertificateAuthority>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) decisions: Decisions,
+    pub(crate) tasks: Tasks,
+    leaves: Leaves,
+    dialer: Arc<Dialer>,
+    upstream: Upstream,
+}
+
+impl Shared {
+    /// The policy in force now.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
 }
 
 /// Why the proxy couldn't start (exit code 3).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// (variants to be written)
-    #[error("…")]
-    Unwritten,
+    /// There is no usable authority.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A file can't be written.
+    #[error("cannot write {}: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
 }
 
 impl Proxy {
-    /// Loads the authority, binds every listener and starts to serve in the background.
+    /// Loads the authority, binds every listener and starts to serve in the background, under `policy`.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let _ = settings;
-        todo!()
+    pub async fn start(settings: Settings, policy: Policy) -> Result<Self, StartError> {
+        let hosts: Vec<HostName> = settings.sites.keys().cloned().collect();
+        let authority = Arc::new(settings.ca.authority(&hosts)?);
+        let (ca, bundle) = settings.ca.public_files();
+        crate::tls::bundle::write_bundle(&bundle, &authority)?;
+        let tls = crate::tls::trust::upstream_config(&settings.extra_roots, &authority)?;
+        let leaves = Leaves::new(Arc::clone(&authority), &hosts)?;
+
+        let mut listeners = Vec::new();
+        for address in &settings.listen {
+            listeners.push(Listener::bind(*address).await?);
+        }
+        let admin = match settings.admin {
+            Some(address) => Some(Listener::bind(address).await?),
+            None => None,
+        };
+        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
+        let admin_address = admin.as_ref().map(Listener::address);
+
+        let tasks = Tasks::default();
+        let metrics = Arc::new(Metrics::default());
+        let path = settings.decisions.as_deref();
+        let decisions = Decisions::open(path, Arc::clone(&metrics), &tasks)
+            .await
+            .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
+        let own: Vec<SocketAddr> = addresses.iter().copied().chain(admin_address).collect();
+        let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), own));
+        let upstream = Upstream::new(Arc::clone(&dialer), tls);
+        let admission = Admission::new(&settings.allow);
+        let policy = ArcSwap::from_pointee(policy);
+        let shared =
+            Arc::new(Shared { settings, policy, authority, metrics, decisions, tasks, leaves, dialer, upstream });
+        for listener in listeners {
+            let (serving, admission) = (Arc::clone(&shared), admission.clone());
+            shared.tasks.spawn(accept_all(listener, serving, admission));
+        }
+        if let Some(listener) = admin {
+            let serving = crate::admin::Admin::new(Arc::clone(&shared), addresses.clone());
+            shared.tasks.spawn(crate::admin::accept_all(listener, serving, admission));
+        }
+        Ok(Self { shared, addresses, admin: admin_address, ca, bundle })
     }
 
     /// Where it listens, ports resolved.
@@ -37,14 +140,58 @@ impl Proxy {
         &self.addresses
     }
 
+    /// Where the admin listener is.
+    #[must_use]
+    pub const fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// The authority's certificate (PEM).
+    #[must_use]
+    pub fn ca(&self) -> &Path {
+        &self.ca
+    }
+
     /// The PEM file that clients are to trust: the system's roots and ours.
     #[must_use]
     pub fn bundle(&self) -> &Path {
         &self.bundle
     }
 
-    /// Stops accepting, lets running requests finish within the drain time, then cuts off.
-    pub async fn stop(self) {
-        todo!()
+    /// What was hidden, refused and failed so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.shared.decisions.tally()
     }
+
+    /// Stops accepting, lets running requests finish within the drain time or until `hurry` completes, then cuts off.
+    pub async fn stop(self, hurry: impl Future<Output = ()>) {
+        let (tasks, drain) = (self.shared.tasks.clone(), self.shared.settings.drain);
+        // The decision log's writer ends when nobody is left who could send it a record: we neither.
+        drop(self);
+        let cut_off = tasks.shut_down(drain, hurry).await;
+        info!(cut_off, "stopped");
+    }
+
+    /// How long running requests may finish.
+    #[must_use]
+    pub fn drain_time(&self) -> Duration {
+        self.shared.settings.drain
+    }
+}
+
+async fn accept_all(listener: Listener, shared: Arc<Shared>, admission: Admission) {
+    loop {
+        tokio::select! {
+            () = shared.tasks.draining() => return,
+            client = listener.accept(&admission) => {
+                shared.tasks.spawn(serve::serve(Arc::clone(&shared), client));
+            }
+        }
+    }
+}
+
+/// Seconds until the authority's certificate expires; negative when it has.
+pub(crate) fn ca_seconds_left(authority: &CertificateAuthority) -> f64 {
+    (authority.not_after() - OffsetDateTime::now_utc()).as_seconds_f64()
 }

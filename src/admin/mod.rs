@@ -1,0 +1,121 @@
+//! The admin listener: health, metrics, the authority's certificate, a PAC file. Reads only, and no secret.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+
+use crate::name::Authority;
+use crate::net::listen::{Admission, Client, Listener};
+use crate::proxy::{Shared, ca_seconds_left};
+
+/// How long a request's head may take.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// What the admin listener tells of.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    shared: Arc<Shared>,
+    proxies: Arc<[SocketAddr]>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl Admin {
+    pub(crate) fn new(shared: Arc<Shared>, proxies: Vec<SocketAddr>) -> Self {
+        Self { shared, proxies: proxies.into() }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Answer {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n");
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return answer;
+        }
+        // A web page must not reach this through a name of its own that points here (DNS rebinding).
+        if !request.headers().get(HOST).is_some_and(is_local_name) {
+            return text(StatusCode::MISDIRECTED_REQUEST, "ask by address or as localhost\n");
+        }
+        match request.uri().path() {
+            "/livez" => text(StatusCode::OK, "ok\n"),
+            "/readyz" if self.shared.tasks.is_draining() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+            "/readyz" if ca_seconds_left(&self.shared.authority) <= 0.0 => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "the authority has expired: run `namewall ca renew`\n")
+            }
+            "/readyz" => text(StatusCode::OK, "ok\n"),
+            "/metrics" => self.metrics(),
+            "/ca.pem" => typed("application/x-pem-file", self.shared.authority.certificate_pem().to_owned()),
+            "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac()),
+            _ => text(StatusCode::NOT_FOUND, "/livez /readyz /metrics /ca.pem /proxy.pac\n"),
+        }
+    }
+
+    fn metrics(&self) -> Answer {
+        self.shared.metrics.ca_expires_in(ca_seconds_left(&self.shared.authority));
+        let body = self.shared.metrics.render(self.shared.policy().fingerprint());
+        typed("application/openmetrics-text; version=1.0.0; charset=utf-8", body)
+    }
+
+    fn pac(&self) -> String {
+        let proxies: Vec<String> = self.proxies.iter().map(|address| format!("PROXY {address}")).collect();
+        format!("function FindProxyForURL(url, host) {{ return \"{}\"; }}\n", proxies.join("; "))
+    }
+}
+
+/// Accepts admin connections until the proxy has drained.
+pub(crate) async fn accept_all(listener: Listener, admin: Admin, admission: Admission) {
+    loop {
+        // Not ended by the drain phase: `/readyz` tells of it. The abort phase ends this task.
+        let client = tokio::select! {
+            client = listener.accept(&admission) => client,
+            () = drained(&admin) => return,
+        };
+        admin.shared.tasks.spawn(serve(client, admin.clone()));
+    }
+}
+
+/// Completes when the proxy drains and has had a moment to say so.
+async fn drained(admin: &Admin) {
+    admin.shared.tasks.draining().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+async fn serve(client: Client, admin: Admin) {
+    let service = service_fn(|request| {
+        let answer = admin.answer(&request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false);
+    let _ended = builder.serve_connection(TokioIo::new(client.stream), service).await;
+    drop(client.place);
+}
+
+fn is_local_name(host: &HeaderValue) -> bool {
+    let host = host.to_str().ok().and_then(|host| Authority::parse_or(host, 80).ok());
+    host.is_some_and(|host| host.host.ip().is_some() || host.host.as_str() == "localhost")
+}
+
+fn text(status: StatusCode, body: &'static str) -> Answer {
+    let mut answer = typed("text/plain; charset=utf-8", body.to_owned());
+    *answer.status_mut() = status;
+    answer
+}
+
+fn typed(content_type: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer
+}

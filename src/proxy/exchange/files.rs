@@ -1,0 +1,48 @@
+//! Distribution files: decided by their name, or by the owner that upstream names, before the first byte of the body.
+
+use std::sync::Arc;
+
+use http::header::HeaderName;
+use http::{Method, Response};
+
+use super::super::body::{Body, empty};
+use super::super::reply;
+use super::Exchange;
+use crate::name::{ProjectName, Subject};
+use crate::policy::{Match, Policy, Verdict};
+
+/// The project that owns a file, as PyPI's file host says on each of its answers: authoritative, already normalized.
+const OWNER: HeaderName = HeaderName::from_static("x-pypi-file-project");
+
+/// Fetches the file and passes it on. `possible` is what its name alone would have it protected by.
+pub(super) async fn answer(exchange: &Exchange, possible: Option<(String, Match<'_>)>) -> Response<Body> {
+    // Every range, condition and method that reads is decided alike; what writes has no business here.
+    if !matches!(exchange.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return reply::method_not_allowed();
+    }
+    let response = match exchange.ask(exchange.method.clone(), exchange.bodiless_headers(), empty()).await {
+        Ok(response) => response,
+        Err(error) => return exchange.fail_upstream(&error),
+    };
+    let policy = Arc::clone(&exchange.policy);
+    match response.headers().get(OWNER).map(|owner| ProjectName::parse(owner.as_bytes())) {
+        // The owner's word counts more than the name's looks, both ways.
+        Some(Ok(owner)) => match owned_verdict(exchange, &policy, &owner).protected {
+            Some(found) => exchange.deny(owner.as_str(), &found),
+            None => exchange.relay(response),
+        },
+        Some(Err(_)) => exchange.fail("bad-owner", "upstream names no project as the owner of this file"),
+        None => match possible {
+            Some((name, found)) => exchange.deny(&name, &found),
+            None => exchange.relay(response),
+        },
+    }
+}
+
+/// The verdict on the file now that its owner is known.
+fn owned_verdict<'p>(exchange: &Exchange, policy: &'p Policy, owner: &ProjectName) -> Verdict<'p> {
+    match exchange.resource.files.last() {
+        Some(file) => policy.judge_owned(file, owner.as_name()),
+        None => policy.judge(Subject::Project(owner.as_name())),
+    }
+}

@@ -1,0 +1,374 @@
+//! One request to an intercepted host: understood, judged, and answered here or from upstream.
+
+mod files;
+mod pages;
+mod plan;
+mod root;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::header::{HOST, HeaderMap, LOCATION};
+use http::request::Parts;
+use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+
+use super::Shared;
+use super::body::{Body, passed, streamed};
+use super::connect::{Site, site_of};
+use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop};
+use super::reply;
+use super::upstream::UpstreamError;
+use crate::name::{Authority, FileName, Subject};
+use crate::policy::{Match, Policy};
+use crate::pypi::resource::{Kind, Resource};
+use crate::telemetry::decision::timestamp;
+use crate::telemetry::{Decision, Outcome, Surface};
+
+/// Whose connection it is, and to which host it was opened.
+#[derive(Clone, Debug)]
+pub(super) struct Visit {
+    pub(super) client: IpAddr,
+    pub(super) site: Site,
+    pub(super) port: u16,
+    /// CONNECT and SNI named different hosts.
+    pub(super) misdirected: bool,
+}
+
+/// A request under way. Judged by the policy that was in force when it began.
+struct Exchange {
+    shared: Arc<Shared>,
+    policy: Arc<Policy>,
+    visit: Visit,
+    id: String,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    query: Option<String>,
+    resource: Resource,
+    surface: Surface,
+}
+
+/// What the URL's own names say.
+enum Ruling<'p> {
+    Allowed,
+    /// Certain: nothing is asked upstream.
+    Protected(String, Match<'p>),
+    /// The file name leaves a choice; upstream's owner header decides, and without one it stays protected.
+    Possible(String, Match<'p>),
+}
+
+/// Answers one request of a client's.
+pub(super) async fn answer(shared: Arc<Shared>, visit: Visit, request: Request<Incoming>) -> Response<Body> {
+    let id = request_id();
+    let (parts, body) = request.into_parts();
+    let mut response = match Exchange::begin(shared, visit, &id, parts) {
+        Ok(exchange) => Arc::new(exchange).run(body).await,
+        Err(response) => *response,
+    };
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(reply::REQUEST_ID, id);
+    }
+    response
+}
+
+impl Exchange {
+    fn begin(shared: Arc<Shared>, visit: Visit, id: &str, parts: Parts) -> Result<Self, Box<Response<Body>>> {
+        let refuse = |status, reason, detail: &dyn fmt::Display| {
+            Box::new(reply::bad_request(status, reason, &detail.to_string()))
+        };
+        check_host(&visit, &parts).map_err(|why| refuse(StatusCode::MISDIRECTED_REQUEST, "host-mismatch", &why))?;
+        if parts.method == Method::CONNECT {
+            return Err(refuse(StatusCode::BAD_REQUEST, "nested-connect", &"CONNECT inside a CONNECT is not served"));
+        }
+        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let resource = Resource::of(visit.site.kind, &parts.method, target)
+            .map_err(|bad| refuse(StatusCode::BAD_REQUEST, "bad-target", &bad))?;
+        Ok(Self {
+            policy: shared.policy(),
+            shared,
+            visit,
+            id: id.to_owned(),
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            headers: parts.headers,
+            surface: surface_of(&resource.kind),
+            resource,
+        })
+    }
+
+    async fn run(self: Arc<Self>, body: Incoming) -> Response<Body> {
+        let response = Arc::clone(&self).dispatch(body).await;
+        self.shared.metrics.answered(self.surface, response.status().as_u16());
+        response
+    }
+
+    async fn dispatch(self: Arc<Self>, body: Incoming) -> Response<Body> {
+        let policy = Arc::clone(&self.policy);
+        let possible = match self.ruling(&policy) {
+            Ruling::Allowed => None,
+            Ruling::Protected(name, found) => return self.deny(&name, &found),
+            Ruling::Possible(name, found) => Some((name, found)),
+        };
+        match self.resource.kind {
+            Kind::Nothing => reply::not_found(),
+            Kind::XmlRpc => {
+                self.record(Outcome::Refused, Subjects::none(), None, 0, StatusCode::OK);
+                reply::xml_rpc_fault()
+            }
+            Kind::Root | Kind::Page(_) | Kind::LegacyJson(_) if !self.is_read() => reply::method_not_allowed(),
+            Kind::Root => root::answer(self).await,
+            Kind::Page(_) | Kind::LegacyJson(_) => pages::answer(self).await,
+            Kind::File | Kind::Metadata => files::answer(&self, possible).await,
+            Kind::Provenance | Kind::Feed | Kind::Upload | Kind::Web => self.pass(body).await,
+        }
+    }
+
+    fn is_read(&self) -> bool {
+        self.method == Method::GET || self.is_head()
+    }
+
+    fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// Judges the names in the URL.
+    fn ruling<'p>(&self, policy: &'p Policy) -> Ruling<'p> {
+        let by_owner = matches!(self.resource.kind, Kind::File | Kind::Metadata);
+        let mut ruling = Ruling::Allowed;
+        for subject in self.resource.subjects() {
+            let verdict = policy.judge(subject);
+            if let Some(found) = verdict.protected {
+                let name = named(policy, subject);
+                if verdict.certain || !by_owner {
+                    return Ruling::Protected(name, found);
+                }
+                ruling = Ruling::Possible(name, found);
+            } else if let Some(found) = verdict.audited {
+                self.record_audit(subject, &found);
+            }
+        }
+        ruling
+    }
+
+    /// Answers as the surface demands for what is protected, and tells of it.
+    fn deny(&self, name: &str, found: &Match<'_>) -> Response<Body> {
+        let file = self.resource.files.last();
+        let (outcome, response) = match self.surface {
+            Surface::File | Surface::Metadata | Surface::Upload => (Outcome::Refused, reply::refused(name, found)),
+            surface => (Outcome::Hidden, reply::hidden(surface, name, found, &self.headers)),
+        };
+        self.record(outcome, Subjects { project: Some(name), file }, Some(found), 0, response.status());
+        response
+    }
+
+    /// Answers 502 (or 504) for what can't be trusted, and tells of it.
+    fn fail(&self, reason: &'static str, detail: &str) -> Response<Body> {
+        let status = if reason == "upstream-timeout" { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
+        let mut decision = self.decision(Outcome::Failed, Subjects::none(), None, 0, status);
+        decision.reason = Some(reason);
+        self.shared.decisions.record(decision);
+        tracing::debug!(request_id = self.id, reason, detail, "failed");
+        reply::failed(status, reason, detail)
+    }
+
+    fn fail_upstream(&self, error: &UpstreamError) -> Response<Body> {
+        self.fail(error.reason(), &error.to_string())
+    }
+
+    /// The client's fields without what must not go upstream.
+    fn upstream_headers(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        strip_for_upstream(&mut headers);
+        headers
+    }
+
+    /// Sends a request for this resource upstream.
+    async fn ask(&self, method: Method, headers: HeaderMap, body: Body) -> Result<Response<Incoming>, UpstreamError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.upstream_uri().map_err(|error| UpstreamError::Protocol(error.to_string()))?;
+        *request.headers_mut() = headers;
+        *request.version_mut() = Version::HTTP_11;
+        self.shared.upstream.send(request).await
+    }
+
+    fn upstream_uri(&self) -> Result<Uri, http::Error> {
+        let host = Authority { host: self.visit.site.host.clone(), port: self.visit.port };
+        let authority = if host.port == 443 { host.host.to_string() } else { host.to_string() };
+        Uri::builder().scheme(Scheme::HTTPS).authority(authority).path_and_query(self.resource.target.as_str()).build()
+    }
+
+    /// Passes a request on whose URL names nothing that is protected, and its answer back.
+    async fn pass(&self, body: Incoming) -> Response<Body> {
+        let headers = self.upstream_headers();
+        match self.ask(self.method.clone(), headers, passed(body)).await {
+            Ok(response) => self.relay(response),
+            Err(error) => self.fail_upstream(&error),
+        }
+    }
+
+    /// Passes an upstream's answer on as it is, unless it leads to what is protected.
+    fn relay(&self, response: Response<Incoming>) -> Response<Body> {
+        if let Some(denial) = self.check_location(response.headers()) {
+            return denial;
+        }
+        let (mut parts, body) = response.into_parts();
+        strip_hop_by_hop(&mut parts.headers);
+        parts.version = Version::default();
+        parts.extensions.clear();
+        Response::from_parts(parts, streamed(body))
+    }
+
+    /// A redirect to a protected name is as good as the page: it would tell that the name is taken, and by what.
+    fn check_location(&self, headers: &HeaderMap) -> Option<Response<Body>> {
+        let location = headers.get(LOCATION)?.to_str().ok()?;
+        let base = url::Url::parse(&self.upstream_uri().ok()?.to_string()).ok()?;
+        let target = base.join(location).ok()?;
+        let site = site_of(&self.shared.settings.sites, &target.host_str()?.parse().ok()?)?;
+        let path_and_query =
+            target.query().map_or_else(|| target.path().to_owned(), |q| format!("{}?{q}", target.path()));
+        let Ok(resource) = Resource::of(site.kind, &Method::GET, &path_and_query) else {
+            return Some(self.fail("bad-redirect", "upstream redirects to a path that no index has"));
+        };
+        let policy = Arc::clone(&self.policy);
+        resource.subjects().find_map(|subject| {
+            let found = policy.judge(subject).protected?;
+            Some(self.deny(&named(&policy, subject), &found))
+        })
+    }
+
+    /// The client's fields for a request without a body.
+    fn bodiless_headers(&self) -> HeaderMap {
+        let mut headers = self.upstream_headers();
+        strip_body_fields(&mut headers);
+        headers
+    }
+
+    fn record_audit(&self, subject: Subject<'_>, found: &Match<'_>) {
+        let (project, file) = match subject {
+            Subject::Project(name) => (Some(name.as_str()), None),
+            Subject::File(file) => (None, Some(file)),
+        };
+        self.record(Outcome::Allowed, Subjects { project, file }, Some(found), 0, StatusCode::OK);
+    }
+
+    fn record(
+        &self,
+        outcome: Outcome,
+        subjects: Subjects<'_>,
+        found: Option<&Match<'_>>,
+        removed: u64,
+        status: StatusCode,
+    ) {
+        self.shared.decisions.record(self.decision(outcome, subjects, found, removed, status));
+    }
+
+    fn decision(
+        &self,
+        outcome: Outcome,
+        subjects: Subjects<'_>,
+        found: Option<&Match<'_>>,
+        removed: u64,
+        status: StatusCode,
+    ) -> Decision {
+        Decision {
+            ts: timestamp(),
+            request_id: self.id.clone(),
+            decision: outcome,
+            surface: self.surface,
+            project: subjects
+                .project
+                .map(str::to_owned)
+                .or_else(|| self.resource.projects.first().map(ToString::to_string)),
+            file: subjects.file.map(|file| file.as_str().to_owned()),
+            rule: found.map(|found| found.rule.id.clone()),
+            pattern: found.map(|found| found.written.to_owned()),
+            mode: found.map(|found| found.rule.mode.as_str()),
+            removed,
+            client: self.visit.client,
+            user: None,
+            method: self.method.to_string(),
+            host: self.visit.site.host.to_string(),
+            path: self.path.clone(),
+            status: status.as_u16(),
+            policy: self.policy.fingerprint().to_owned(),
+            reason: None,
+        }
+    }
+}
+
+/// What a decision is about.
+#[derive(Clone, Copy)]
+struct Subjects<'a> {
+    project: Option<&'a str>,
+    file: Option<&'a FileName>,
+}
+
+impl Subjects<'_> {
+    const fn none() -> Self {
+        Self { project: None, file: None }
+    }
+}
+
+/// The name under which the one who is refused knows a protected subject.
+fn named(policy: &Policy, subject: Subject<'_>) -> String {
+    match subject {
+        Subject::Project(name) => name.to_string(),
+        Subject::File(file) => {
+            let projects = file.candidates().projects;
+            let protected = projects.iter().find(|p| policy.judge(Subject::Project(p.as_name())).protected.is_some());
+            protected.map_or_else(|| file.as_str().to_owned(), ToString::to_string)
+        }
+    }
+}
+
+/// CONNECT, SNI and the request's own authority must name one host: else the verdict is on one, and the answer by another.
+fn check_host(visit: &Visit, parts: &Parts) -> Result<(), &'static str> {
+    if visit.misdirected {
+        return Err("the TLS server name is not the host that the connection was opened to");
+    }
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return Err("there are several Host fields"),
+        (host, None) => host.map(|value| value.to_str().unwrap_or_default()),
+    };
+    let authority = parts.uri.authority().map(UriAuthority::as_str);
+    if host.is_none() && authority.is_none() {
+        return Err("there is no Host field");
+    }
+    let same = |named: &str| {
+        Authority::parse_or(named, 443).is_ok_and(|named| named.host == visit.site.host && named.port == visit.port)
+    };
+    if host.into_iter().chain(authority).all(same) {
+        Ok(())
+    } else {
+        Err("the request names another host than its connection")
+    }
+}
+
+const fn surface_of(kind: &Kind) -> Surface {
+    match kind {
+        Kind::Root => Surface::Root,
+        Kind::Page(_) | Kind::Nothing => Surface::Page,
+        Kind::LegacyJson(_) => Surface::LegacyJson,
+        Kind::File => Surface::File,
+        Kind::Metadata => Surface::Metadata,
+        Kind::Provenance => Surface::Provenance,
+        Kind::Feed => Surface::Feed,
+        Kind::XmlRpc => Surface::XmlRpc,
+        Kind::Upload => Surface::Upload,
+        Kind::Web => Surface::Web,
+    }
+}
+
+/// Sixteen random hex digits: enough to find one request in a day's log.
+fn request_id() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness ids repeat, which harms nobody.
+    let _filled = aws_lc_rs::rand::fill(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}

@@ -1,0 +1,100 @@
+//! How a page is asked for upstream, whatever the client asked for, and which fields its answer has.
+
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH, LOCATION, VARY,
+};
+use http::{Method, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::super::body::{Body, empty, streamed};
+use super::super::headers::strip_hop_by_hop;
+use super::super::validators::Tags;
+use super::Exchange;
+use crate::pypi::negotiate::Representation;
+use crate::pypi::resource::Kind;
+
+/// Asked for whatever the client wants: HTML is rendered from JSON, and read only from hosts that have nothing else.
+const ASK_FOR_SIMPLE: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.1, text/html;q=0.01";
+
+/// The plan for one page.
+pub(super) struct Plan {
+    /// What the client gets.
+    pub(super) wanted: Representation,
+    tags: Tags,
+    headers: HeaderMap,
+}
+
+impl Plan {
+    pub(super) fn new(exchange: &Exchange) -> Self {
+        let legacy = matches!(exchange.resource.kind, Kind::LegacyJson(_));
+        let fields = exchange.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let accept = fields.collect::<Vec<_>>().join(",");
+        let wanted = Representation::negotiate(
+            Some(&accept).filter(|accept| !accept.is_empty()).map(String::as_str),
+            exchange.query.as_deref(),
+        );
+        let tags = Tags::new(exchange.policy.fingerprint(), if legacy { "legacy" } else { wanted.as_str() });
+        let mut headers = exchange.bodiless_headers();
+        headers.insert(ACCEPT, HeaderValue::from_static(if legacy { "application/json" } else { ASK_FOR_SIMPLE }));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        tags.unwrap_conditions(&mut headers);
+        Self { wanted, tags, headers }
+    }
+
+    /// Asks upstream. Gives its page, or the answer to the client when there is none.
+    pub(super) async fn fetch(&self, exchange: &Exchange) -> Result<Response<Incoming>, Box<Response<Body>>> {
+        // HEAD asks for the page too: only the filtered page has the length that GET would tell.
+        let asked = exchange.ask(Method::GET, self.headers.clone(), empty()).await;
+        let response = asked.map_err(|error| Box::new(exchange.fail_upstream(&error)))?;
+        let status = response.status();
+        Err(Box::new(match status {
+            StatusCode::OK => return Ok(response),
+            StatusCode::NOT_MODIFIED if self.headers.contains_key(IF_NONE_MATCH) => self.not_modified(&response),
+            _ if status.is_redirection() && response.headers().contains_key(LOCATION) => exchange.relay(response),
+            _ if status.is_client_error() || status.is_server_error() => Self::pass_error(response),
+            _ => exchange.fail("upstream-status", &format!("upstream answered {status} to a page")),
+        }))
+    }
+
+    /// Upstream's page hasn't changed, and neither have the rules: the client's copy is the filtered one.
+    fn not_modified(&self, upstream: &Response<Incoming>) -> Response<Body> {
+        let mut response = Response::new(empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.headers_mut() = self.page_headers(upstream.headers());
+        response
+    }
+
+    /// An error page of upstream's: it names nothing, but it must not be remembered either.
+    fn pass_error(response: Response<Incoming>) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
+        strip_hop_by_hop(&mut parts.headers);
+        parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        parts.headers.remove(ETAG);
+        parts.extensions.clear();
+        parts.version = http::Version::default();
+        Response::from_parts(parts, streamed(body))
+    }
+
+    /// The fields of a page of ours. Upstream's validators and lengths are of another body.
+    pub(super) fn page_headers(&self, upstream: &HeaderMap) -> HeaderMap {
+        let kept = |name: &HeaderName| {
+            *name == DATE || ["x-pypi-", "access-control-"].iter().any(|prefix| name.as_str().starts_with(prefix))
+        };
+        let fields = upstream.iter().filter(|(name, _)| kept(name));
+        let mut headers: HeaderMap = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+        // Asked again each time, so that a change of the rules is felt at once.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        if let Some(tag) = self.tags.outer(upstream) {
+            headers.insert(ETAG, tag);
+        }
+        headers
+    }
+}
+
+/// A response's `Content-Type`.
+pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
+}

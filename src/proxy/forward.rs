@@ -1,0 +1,34 @@
+//! Plain HTTP requests in absolute form to hosts that are not ours: passed on untouched but for the hop's own fields.
+
+use http::uri::Scheme;
+use http::{Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
+
+use super::Shared;
+use super::body::{Body, passed, streamed};
+use super::headers::strip_hop_by_hop;
+use super::reply;
+
+/// Answers from the origin server that the target names (RFC 9112 section 3.2.2).
+pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Response<Body> {
+    if request.uri().scheme() != Some(&Scheme::HTTP) {
+        return reply::bad_request(
+            StatusCode::BAD_REQUEST,
+            "bad-scheme",
+            "this proxy passes http:// requests on; for https:// a client opens a tunnel with CONNECT",
+        );
+    }
+    strip_hop_by_hop(request.headers_mut());
+    // The target's authority counts; the pool writes Host from it.
+    request.headers_mut().remove(header::HOST);
+    *request.version_mut() = Version::HTTP_11;
+    request.extensions_mut().clear();
+    match shared.upstream.send(request.map(passed)).await {
+        Ok(mut response) => {
+            strip_hop_by_hop(response.headers_mut());
+            *response.version_mut() = Version::default();
+            response.map(streamed)
+        }
+        Err(error) => reply::bad_request(StatusCode::BAD_GATEWAY, error.reason(), &error.to_string()),
+    }
+}

@@ -1,0 +1,102 @@
+//! Which header fields pass: hop-by-hop fields end here, and so does what would let a client speak for somebody else.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+
+/// Fields that belong to one connection (RFC 9110 section 7.6.1), whether or not `Connection` lists them.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Prefixes of fields by which an edge speaks to PyPI's application; a client has no business with them.
+const EDGE_PREFIXES: [&str; 4] = ["x-forwarded-", "warehouse-", "fastly-", "namewall-"];
+
+/// Takes off all that concerns the connection alone. A message may have several `Connection` fields: each counts.
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in listed.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Takes off all that a request to an intercepted host must not carry upstream.
+pub(super) fn strip_for_upstream(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    let foreign: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| EDGE_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
+        .cloned()
+        .collect();
+    for name in foreign.iter().chain(&[HOST, http::header::FORWARDED, http::header::VIA, http::header::EXPECT]) {
+        headers.remove(name);
+    }
+}
+
+/// Takes off a request's body fields, for a request that is sent on without one.
+pub(super) fn strip_body_fields(headers: &mut HeaderMap) {
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(http::header::CONTENT_TYPE);
+    headers.remove(http::header::CONTENT_ENCODING);
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields.iter().map(pair) {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn every_connection_field_counts() {
+        let mut headers = map(&[
+            ("connection", "x-one"),
+            ("connection", "close, X-Two"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("proxy-authorization", "Basic c2VjcmV0"),
+            ("te", "trailers"),
+            ("accept", "*/*"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers, map(&[("accept", "*/*")]));
+    }
+
+    #[test]
+    fn nobody_speaks_for_the_edge() {
+        let mut headers = map(&[
+            ("x-forwarded-host", "evil.example"),
+            ("forwarded", "host=evil.example"),
+            ("warehouse-token", "x"),
+            ("fastly-client-ip", "1"),
+            ("authorization", "Basic x"),
+        ]);
+        strip_for_upstream(&mut headers);
+        assert_eq!(headers, map(&[("authorization", "Basic x")]));
+    }
+}

@@ -1,0 +1,200 @@
+//! The answers that are namewall's own: 404 for what is hidden, 403 for what is refused, 502 for what can't be trusted.
+//!
+//! 404 is the one answer to a page with which every client goes on to the private index. A refused file ends an
+//! installation whatever the status, so there the words count: pip shows the reason phrase, uv the problem's title
+//! and detail (RFC 9457).
+
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Response, StatusCode};
+use hyper::ext::ReasonPhrase;
+use serde_json::json;
+
+use super::body::{Body, full};
+use crate::policy::{Match, Rule};
+use crate::telemetry::{Outcome, Surface};
+
+/// The decision that an answer carries.
+pub(super) const DECISION: HeaderName = HeaderName::from_static("namewall-decision");
+/// The rule that an answer carries.
+pub(super) const RULE: HeaderName = HeaderName::from_static("namewall-rule");
+/// The request's id.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("namewall-request-id");
+
+/// A protected page: it isn't there, in the shape in which PyPI says so on that surface.
+pub(super) fn hidden(surface: Surface, name: &str, found: &Match<'_>, asked_with: &HeaderMap) -> Response<Body> {
+    let (content_type, body) = match surface {
+        _ if is_browser(asked_with) => ("text/html; charset=utf-8", html(name, found.rule)),
+        Surface::LegacyJson | Surface::Provenance => ("application/json", r#"{"message": "Not Found"}"#.to_owned()),
+        _ => ("text/plain; charset=utf-8", "404 Not Found".to_owned()),
+    };
+    let mut response = answer(StatusCode::NOT_FOUND, content_type, body);
+    mark(&mut response, Outcome::Hidden, Some(&found.rule.id));
+    response
+}
+
+/// A protected file.
+pub(super) fn refused(name: &str, found: &Match<'_>) -> Response<Body> {
+    let title = format!("{name} is protected by namewall rule {}", found.rule.id);
+    let mut response = problem(StatusCode::FORBIDDEN, "protected", &title, &advice(name, found.rule));
+    // hyper writes it over HTTP/1.1; HTTP/2 has none.
+    if let Ok(phrase) = ReasonPhrase::try_from(format!("Forbidden: {title}")) {
+        response.extensions_mut().insert(phrase);
+    }
+    mark(&mut response, Outcome::Refused, Some(&found.rule.id));
+    response
+}
+
+/// An answer that can't be trusted, or couldn't be had; `reason` is a stable word.
+pub(super) fn failed(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
+    let title = format!("namewall could not get a trustworthy answer ({reason})");
+    let mut response = problem(status, reason, &title, detail);
+    mark(&mut response, Outcome::Failed, None);
+    response
+}
+
+/// A request that is refused for its form, whatever it names.
+pub(super) fn bad_request(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
+    problem(status, reason, &format!("namewall does not serve this request ({reason})"), detail)
+}
+
+/// A page that PyPI doesn't have either.
+pub(super) fn not_found() -> Response<Body> {
+    answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 Not Found".to_owned())
+}
+
+/// A method that an index page doesn't know.
+pub(super) fn method_not_allowed() -> Response<Body> {
+    let mut response =
+        bad_request(StatusCode::METHOD_NOT_ALLOWED, "method", "this page answers GET and HEAD, nothing else");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// XML-RPC is denied: no installer needs it, and its methods name projects in their bodies.
+pub(super) fn xml_rpc_fault() -> Response<Body> {
+    let fault = concat!(
+        "<?xml version='1.0'?>\n<methodResponse><fault><value><struct>",
+        "<member><name>faultCode</name><value><int>-32500</int></value></member>",
+        "<member><name>faultString</name><value><string>",
+        "RuntimeError: namewall does not pass XML-RPC calls to the public index; use the simple API instead.",
+        "</string></value></member></struct></value></fault></methodResponse>\n",
+    );
+    let mut response = answer(StatusCode::OK, "text/xml; charset=utf-8", fault.to_owned());
+    mark(&mut response, Outcome::Refused, None);
+    response
+}
+
+/// Writes the decision and its rule into an answer.
+pub(super) fn mark(response: &mut Response<Body>, outcome: Outcome, rules: Option<&str>) {
+    let headers = response.headers_mut();
+    headers.insert(DECISION, HeaderValue::from_static(outcome.as_str()));
+    if let Some(rules) = rules.and_then(|rules| HeaderValue::try_from(rules).ok()) {
+        headers.insert(RULE, rules);
+    }
+}
+
+/// What the one who was refused needs to know: why, who decides, where the private copy is, what to run.
+fn advice(name: &str, rule: &Rule) -> String {
+    let mut text = format!("The public index may not serve {name} here");
+    match &rule.reason {
+        Some(reason) => text.extend([": ", reason.trim_end_matches('.'), "."]),
+        None => text.push('.'),
+    }
+    if let Some(index) = &rule.private_index {
+        text.extend([" The private copy is on ", index, "."]);
+    }
+    if let Some(owner) = &rule.owner {
+        text.extend([" Ask ", owner, " about this rule."]);
+    }
+    text.push_str(" If a lock file or a requirement names this file, lock again from the private index.");
+    text
+}
+
+fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Response<Body> {
+    let body = json!({
+        "type": format!("urn:namewall:{kind}"),
+        "title": title,
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    answer(status, "application/problem+json", body.to_string())
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(full(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Whether a person is reading: pip before 22.2 asks for `text/html` too, but not as Mozilla.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let says = |name, word: &str| headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(word));
+    says(ACCEPT, "text/html") && says(USER_AGENT, "Mozilla/")
+}
+
+fn html(name: &str, rule: &Rule) -> String {
+    let (name, id, advice) = (escape(name), escape(&rule.id), escape(&advice(name, rule)));
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>404 Not Found</title></head>\n\
+         <body><h1>{name} is hidden here</h1>\n\
+         <p>This is not PyPI's answer: namewall hides <b>{name}</b> on the public index by its rule <b>{id}</b>.</p>\n\
+         <p>{advice}</p></body></html>\n"
+    )
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule() -> Rule {
+        Rule { id: "acme".into(), reason: Some("Internal to Acme".into()), ..Rule::default() }
+    }
+
+    fn found(rule: &Rule) -> Match<'_> {
+        Match { rule, written: "acme-*", folded: "acme-*", place: None }
+    }
+
+    #[test]
+    fn a_refusal_names_the_rule_where_each_client_looks() {
+        let rule = rule();
+        let response = refused("acme-core", &found(&rule));
+        assert_eq!(response.status(), 403);
+        let phrase = response.extensions().get::<ReasonPhrase>().unwrap();
+        assert_eq!(phrase.as_bytes(), b"Forbidden: acme-core is protected by namewall rule acme");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(response.headers()[DECISION], "refused");
+    }
+
+    #[test]
+    fn a_hidden_page_looks_as_on_pypi_and_says_why_to_people() {
+        let rule = rule();
+        let plain = hidden(Surface::Page, "acme-core", &found(&rule), &HeaderMap::new());
+        assert_eq!(
+            (plain.status().as_u16(), &plain.headers()[CACHE_CONTROL]),
+            (404, &HeaderValue::from_static("no-store"))
+        );
+        assert_eq!(plain.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
+        let mut browser = HeaderMap::new();
+        browser.insert(ACCEPT, HeaderValue::from_static("text/html,*/*"));
+        browser.insert(USER_AGENT, HeaderValue::from_static("Mozilla/5.0"));
+        let page = hidden(Surface::Web, "acme-core", &found(&rule), &browser);
+        assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+    }
+}

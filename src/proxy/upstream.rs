@@ -1,0 +1,218 @@
+//! The way to origin servers: a pool of HTTP/1.1 and HTTP/2 connections, verified always.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response, Uri, uri::Scheme};
+use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::body::Body;
+use crate::name::Authority;
+use crate::net::dial::{DialError, Dialer};
+
+/// How long an upstream's TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long an upstream may think before it answers. PyPI's larger pages take a while.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long an unused connection is kept.
+const KEEP: Duration = Duration::from_secs(60);
+/// HTTP/2 flow-control windows: the defaults throttle large files on long links.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// The pool of upstream connections, shared by all clients.
+#[derive(Clone, Debug)]
+pub(super) struct Upstream {
+    client: Client<Connector, Body>,
+}
+
+/// Why upstream gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UpstreamError {
+    #[error("the upstream server's certificate is not trusted: {0}")]
+    Unverified(String),
+    #[error("{0}")]
+    Unreachable(String),
+    #[error("the upstream server did not answer within {} s", ANSWER.as_secs())]
+    Timeout,
+    #[error("the upstream server's answer is not HTTP: {0}")]
+    Protocol(String),
+}
+
+impl UpstreamError {
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Unverified(_) => "upstream-unverified",
+            Self::Unreachable(_) => "upstream-unreachable",
+            Self::Timeout => "upstream-timeout",
+            Self::Protocol(_) => "upstream-protocol",
+        }
+    }
+}
+
+impl Upstream {
+    /// A pool whose TLS connections are verified as `tls` says.
+    pub(super) fn new(dialer: Arc<Dialer>, mut tls: rustls::ClientConfig) -> Self {
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let connector = Connector { dialer, tls: TlsConnector::from(Arc::new(tls)) };
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP)
+            .http1_max_buf_size(256 * 1024)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_max_header_list_size(64 * 1024)
+            .build(connector);
+        Self { client }
+    }
+
+    /// Sends `request` (its target in absolute form) and waits for the answer's head.
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, UpstreamError> {
+        match timeout(ANSWER, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(classify(&error)),
+            Err(_elapsed) => Err(UpstreamError::Timeout),
+        }
+    }
+}
+
+/// What the innermost cause of a failed request says.
+fn classify(error: &(dyn Error + 'static)) -> UpstreamError {
+    let mut cause = Some(error);
+    let mut deepest = error.to_string();
+    while let Some(error) = cause {
+        if let Some(tls) = tls_error(error) {
+            return UpstreamError::Unverified(tls.to_string());
+        }
+        if let Some(dial) = error.downcast_ref::<DialError>() {
+            return UpstreamError::Unreachable(dial.to_string());
+        }
+        if let Some(http) = error.downcast_ref::<hyper::Error>()
+            && (http.is_parse() || http.is_incomplete_message())
+        {
+            return UpstreamError::Protocol(http.to_string());
+        }
+        deepest = error.to_string();
+        cause = error.source();
+    }
+    UpstreamError::Unreachable(deepest)
+}
+
+/// A TLS error, also when it is wrapped into an I/O error (whose `source` skips what it wraps).
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    error
+        .downcast_ref::<rustls::Error>()
+        .or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
+}
+
+/// Whatever keeps a connection from being opened; [`classify`] looks into it.
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Opens the pool's connections.
+#[derive(Clone)]
+struct Connector {
+    dialer: Arc<Dialer>,
+    tls: TlsConnector,
+}
+
+impl Connector {
+    async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
+        let secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let host = uri.host().unwrap_or_default();
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let to = Authority { host: host.parse()?, port };
+        let tcp = self.dialer.dial(&to).await?;
+        if !secure {
+            return Ok(Stream::plain(tcp));
+        }
+        let name = ServerName::try_from(to.host.as_str().to_owned())?;
+        let tls = timeout(HANDSHAKE, self.tls.connect(name, tcp)).await.map_err(|_elapsed| {
+            io::Error::new(io::ErrorKind::TimedOut, format!("TLS handshake with {to} timed out"))
+        })??;
+        let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Stream { io: TokioIo::new(Box::new(tls)), h2 })
+    }
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// A connection of the pool.
+struct Stream {
+    io: TokioIo<Box<dyn Io>>,
+    h2: bool,
+}
+
+impl Stream {
+    fn plain(tcp: tokio::net::TcpStream) -> Self {
+        Self { io: TokioIo::new(Box::new(tcp)), h2: false }
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        let connected = Connected::new();
+        if self.h2 { connected.negotiated_h2() } else { connected }
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
