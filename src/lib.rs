@@ -34,3 +34,5 @@ pub mod tasks;
 pub mod telemetry;
 pub mod proxy;
 mod admin;
+pub mod clients;
+pub mod demo;
