@@ -24,15 +24,16 @@
 //! Imports run downwards only: `cli` → `clients`, `admin`, `demo` → `proxy` → `net`, `tls`, `telemetry` → `config` →
 //! `pypi`, `policy` → `name`.
 
-pub mod name;
-pub mod policy;
-pub mod pypi;
+mod admin;
+pub mod cli;
+pub mod clients;
 pub mod config;
-pub mod tls;
+pub mod demo;
+pub mod name;
 pub mod net;
+pub mod policy;
+pub mod proxy;
+pub mod pypi;
 pub mod tasks;
 pub mod telemetry;
-pub mod proxy;
-mod admin;
-pub mod clients;
-pub mod demo;
+pub mod tls;

@@ -1,0 +1,208 @@
+//! The command line: one file a command; each turns its arguments into calls of the library, and prints.
+
+mod ca;
+mod check;
+mod demo;
+mod env;
+mod explain;
+mod filter;
+mod output;
+mod run;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+use time::OffsetDateTime;
+
+use self::output::Console;
+use crate::config::{ConfigError, LogFormat, Overrides, Settings};
+use crate::policy::{CompileError, Policy};
+use crate::proxy::StartError;
+use crate::telemetry::log::{self, Verbosity};
+use crate::tls::CaError;
+
+/// Keeps strangers' packages with your private packages' names out of sight, on PyPI's own hosts.
+#[derive(Debug, Parser)]
+#[command(name = "namewall", version, max_term_width = 100, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The config file [default: ./namewall.toml, then the user's, then the machine's]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Protect names like this one, too (repeatable): acme, acme-*, re:acme-(core|data)[0-9]+
+    #[arg(long, global = true, value_name = "PATTERN")]
+    protect: Vec<String>,
+    /// Say more (twice: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+    /// How log lines look [default: the config's, or text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a command behind a private proxy of its own
+    Run(run::Arguments),
+    /// Run the proxy until it is told to stop
+    Serve(serve::Arguments),
+    /// Print the variables which point every client at a running proxy
+    Env(env::Arguments),
+    /// Validate the config, run its assertions, and preview its rules on a list of names
+    Check(check::Arguments),
+    /// Say whether something is protected, by which rule and why
+    Explain(explain::Arguments),
+    /// Filter one page from standard input to standard output, as the proxy would
+    Filter(filter::Arguments),
+    /// Make, show, export or renew this machine's certificate authority
+    #[command(subcommand)]
+    Ca(ca::Action),
+    /// Play the attack on this machine with real pip: first without namewall, then with it
+    Demo(demo::Arguments),
+}
+
+/// How a command ended, when it didn't fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Exit code 0.
+    Fine,
+    /// Exit code 1: a finding.
+    Finding,
+    /// Exit code 4: input that can't be trusted.
+    Untrusted,
+    /// The code of the command that was run.
+    Code(u8),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    #[error("error: {0}")]
+    Rules(#[from] CompileError),
+    #[error("error: {0}")]
+    Usage(String),
+    #[error("error: {0}")]
+    Start(#[from] StartError),
+    #[error("error: {0}")]
+    Ca(#[from] CaError),
+    #[error("error: {0}")]
+    Run(#[from] crate::clients::run::RunError),
+    #[error("error: {0}")]
+    Demo(#[from] crate::demo::DemoError),
+    #[error("error: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Rules(_) | Self::Usage(_) => 2,
+            Self::Start(_) | Self::Ca(_) | Self::Demo(_) | Self::Io(_) => 3,
+            Self::Run(error) => error.exit_code(),
+        }
+    }
+}
+
+impl Outcome {
+    const fn exit_code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Finding => 1,
+            Self::Untrusted => 4,
+            Self::Code(code) => code,
+        }
+    }
+}
+
+/// Runs the command line of this process; gives its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version too; a closed pipe is nobody's business.
+            let _printed = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let console = Console::new(cli.common.color);
+    match dispatch(cli.command, &cli.common, &console) {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        // Whoever read our output has enough of it.
+        Err(Failure::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            console.error(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outcome, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments, common, console),
+        Command::Serve(arguments) => serve::run(arguments, common, console),
+        Command::Env(arguments) => env::run(&arguments, common, console),
+        Command::Check(arguments) => check::run(&arguments, common, console),
+        Command::Explain(arguments) => explain::run(&arguments, common, console),
+        Command::Filter(arguments) => filter::run(&arguments, common, console),
+        Command::Ca(action) => ca::run(&action, common, console),
+        Command::Demo(arguments) => demo::run(&arguments, common, console),
+    }
+}
+
+impl Common {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            protect: self.protect.clone(),
+            log_format: self.log_format,
+            ..Overrides::default()
+        }
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        Ok(Settings::load(&self.overrides())?)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        Verbosity::from_flags(self.verbose, self.quiet)
+    }
+
+    fn start_log(&self, format: LogFormat, verbosity: Verbosity, console: &Console) {
+        log::start(self.log_format.unwrap_or(format), verbosity, console.colours());
+    }
+}
+
+/// The policy of `settings` as of today, with every assertion of the config true.
+fn asserted_policy(settings: &Settings) -> Result<Policy, Failure> {
+    let policy = settings.policy(OffsetDateTime::now_utc().date())?;
+    let failed = settings.check_assertions(&policy);
+    if failed.is_empty() {
+        return Ok(policy);
+    }
+    let lines: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    Err(Failure::Usage(format!("an assertion of the config does not hold:\n  {}", lines.join("\n  "))))
+}
+
+/// The runtime of the commands that serve.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

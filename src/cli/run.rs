@@ -1,0 +1,59 @@
+//! `namewall run -- CMD…`: a private proxy on a free port for one command and its children, and a summary at the end.
+
+use std::ffi::{OsStr, OsString};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::output::Console;
+use super::{Common, Failure, Outcome, asserted_policy, runtime};
+use crate::clients::{env, run, summary};
+use crate::config::environment::Environment;
+use crate::config::{Overrides, Settings};
+use crate::proxy::Proxy;
+use crate::telemetry::decision::Tally;
+use crate::telemetry::log::Verbosity;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// End with 1 if anything was refused and the command itself ended with 0
+    #[arg(long)]
+    strict: bool,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut settings = Settings::load(&Overrides { listen: vec![any_port], ..common.overrides() })?;
+    // A private proxy has no admin listener; the config's is the long-running one's.
+    settings.admin = None;
+    // The command's own output is what people look at; the summary tells the rest.
+    let verbosity = if common.verbose == 0 { Verbosity::Quiet } else { common.verbosity() };
+    common.start_log(settings.log_format, verbosity, console);
+    let policy = asserted_policy(&settings)?;
+    let rules = settings.rules.clone();
+    let (code, tally) = runtime()?.block_on(async {
+        let proxy = Proxy::start(settings, policy).await?;
+        let code = run::run(&arguments.command, &variables(&proxy)).await;
+        let tally = proxy.tally();
+        // The command has ended: nobody is left whose requests could be worth waiting for.
+        proxy.stop(std::future::ready(())).await;
+        Ok::<_, Failure>((code?, tally))
+    })?;
+    if !common.quiet {
+        console.error(summary::summary(&tally, &rules));
+    }
+    Ok(Outcome::Code(if arguments.strict && code == 0 && refused(&tally) { 1 } else { code }))
+}
+
+fn variables(proxy: &Proxy) -> Vec<env::Variable> {
+    let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
+    let environment = Environment::from_process();
+    let no_proxy = environment.var("NO_PROXY").or_else(|| environment.var("no_proxy")).and_then(OsStr::to_str);
+    env::variables(&format!("http://{address}"), proxy.bundle(), proxy.ca(), no_proxy)
+}
+
+/// Whether anything was kept from the command.
+fn refused(tally: &Tally) -> bool {
+    !tally.entries.is_empty()
+}

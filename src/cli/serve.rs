@@ -1,0 +1,100 @@
+//! `namewall serve`: the long-running proxy, until SIGTERM or SIGINT; a second one ends it at once.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tracing::info;
+
+use super::output::Console;
+use super::{Common, Failure, Outcome, asserted_policy, runtime};
+use crate::config::{Overrides, Settings};
+use crate::proxy::{Proxy, StartError};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Listen here (repeatable; port 0 takes any free one) [default: the config's, or 127.0.0.1:3128]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+    /// Serve health, metrics and ca.pem here
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+    /// Write the addresses and files in use here, as JSON, once every listener accepts
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
+    let overrides = Overrides { listen: arguments.listen, admin: arguments.admin, ..common.overrides() };
+    let settings = Settings::load(&overrides)?;
+    common.start_log(settings.log_format, common.verbosity(), console);
+    let policy = asserted_policy(&settings)?;
+    runtime()?.block_on(async {
+        // Listened for before the ready file says that we are there.
+        let mut stop = Stop::listen()?;
+        let rules = settings.rules.len();
+        let proxy = Proxy::start(settings, policy).await?;
+        if let Some(path) = &arguments.ready_file {
+            announce(path, &proxy).map_err(|cause| StartError::File { path: path.clone(), cause })?;
+        }
+        info!(listen = ?proxy.addresses(), admin = ?proxy.admin(), rules, "serving");
+        stop.came().await;
+        info!(grace = ?proxy.drain_time(), "stopping: finishing what runs; a second signal ends at once");
+        proxy.stop(stop.came()).await;
+        if let Some(path) = &arguments.ready_file {
+            let _gone = std::fs::remove_file(path);
+        }
+        Ok(Outcome::Fine)
+    })
+}
+
+/// Writes the ready file whole: who waits for it must never see half of it.
+fn announce(path: &Path, proxy: &Proxy) -> io::Result<()> {
+    let ready = json!({
+        "pid": std::process::id(),
+        "listen": proxy.addresses().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "admin": proxy.admin().map(|address| address.to_string()),
+        "ca": proxy.ca(),
+        "bundle": proxy.bundle(),
+    });
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(file, "{ready}")?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// The signals that end the proxy.
+struct Stop {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn came(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn came(&mut self) {
+        let _came = tokio::signal::ctrl_c().await;
+    }
+}
