@@ -1,0 +1,20 @@
+//! Whole behaviours: the proxy between a client and a stand-in for PyPI, over real sockets and real TLS.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "tests: what fails ends the test, and they play client and server themselves"
+)]
+
+mod world;
+
+mod connections;
+mod faults;
+mod files;
+mod hosts;
+mod pages;
+mod root;
+mod validators;
