@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
 /// Understands what the user means by `text`.
 fn read(text: &str, settings: &Settings) -> Result<Thing, Failure> {
     let thing = |kind, projects, files| Thing { written: text.to_owned(), kind, projects, files };
-    if text.contains("://") {
+    if text.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
         return read_url(text, settings).map(|resource| thing("url", resource.projects, resource.files));
     }
     if let Ok(file) = FileName::parse(text)

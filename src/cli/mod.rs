@@ -17,6 +17,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use time::OffsetDateTime;
 
 use self::output::Console;
+use crate::config::environment::Environment;
 use crate::config::{ConfigError, LogFormat, Overrides, Settings};
 use crate::policy::{CompileError, Policy};
 use crate::proxy::StartError;
@@ -200,6 +201,15 @@ fn asserted_policy(settings: &Settings) -> Result<Policy, Failure> {
     }
     let lines: Vec<String> = failed.iter().map(ToString::to_string).collect();
     Err(Failure::Usage(format!("an assertion of the config does not hold:\n  {}", lines.join("\n  "))))
+}
+
+/// Says so when our own environment names a proxy: this version connects directly, and silence would mislead.
+fn warn_of_parent_proxy() {
+    let environment = Environment::from_process();
+    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    if let Some(name) = names.into_iter().find(|name| environment.var(name).is_some()) {
+        tracing::warn!("{name} is set, but this version of namewall chains to no parent proxy: it connects directly");
+    }
 }
 
 /// The runtime of the commands that serve.

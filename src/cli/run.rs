@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, runtime};
+use super::{Common, Failure, Outcome, asserted_policy, runtime, warn_of_parent_proxy};
 use crate::clients::{env, run, summary};
 use crate::config::environment::Environment;
 use crate::config::{Overrides, Settings};
@@ -30,6 +30,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     // The command's own output is what people look at; the summary tells the rest.
     let verbosity = if common.verbose == 0 { Verbosity::Quiet } else { common.verbosity() };
     common.start_log(settings.log_format, verbosity, console);
+    warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
     let rules = settings.rules.clone();
     let (code, tally) = runtime()?.block_on(async {

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tracing::info;
+use tracing::{error, info};
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, runtime};
+use super::{Common, Failure, Outcome, asserted_policy, runtime, warn_of_parent_proxy};
 use crate::config::{Overrides, Settings};
+use crate::policy::Policy;
 use crate::proxy::{Proxy, StartError};
 
 #[derive(Debug, clap::Args)]
@@ -29,24 +30,42 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
     let overrides = Overrides { listen: arguments.listen, admin: arguments.admin, ..common.overrides() };
     let settings = Settings::load(&overrides)?;
     common.start_log(settings.log_format, common.verbosity(), console);
+    warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
     runtime()?.block_on(async {
         // Listened for before the ready file says that we are there.
-        let mut stop = Stop::listen()?;
+        let mut signals = Signals::listen()?;
         let rules = settings.rules.len();
         let proxy = Proxy::start(settings, policy).await?;
         if let Some(path) = &arguments.ready_file {
             announce(path, &proxy).map_err(|cause| StartError::File { path: path.clone(), cause })?;
         }
         info!(listen = ?proxy.addresses(), admin = ?proxy.admin(), rules, "serving");
-        stop.came().await;
+        serve_until_stopped(&mut signals, &overrides, &proxy).await;
         info!(grace = ?proxy.drain_time(), "stopping: finishing what runs; a second signal ends at once");
-        proxy.stop(stop.came()).await;
+        proxy.stop(signals.stop()).await;
         if let Some(path) = &arguments.ready_file {
             let _gone = std::fs::remove_file(path);
         }
         Ok(Outcome::Fine)
     })
+}
+
+/// Reloads the rules at each SIGHUP, until a signal to stop comes.
+async fn serve_until_stopped(signals: &mut Signals, overrides: &Overrides, proxy: &Proxy) {
+    while signals.next().await == Came::Reload {
+        match load_policy(overrides) {
+            Ok(policy) => {
+                info!(policy = policy.fingerprint(), "reloaded the rules");
+                proxy.set_policy(policy);
+            }
+            Err(failure) => error!("the old rules stay in force: {failure}"),
+        }
+    }
+}
+
+fn load_policy(overrides: &Overrides) -> Result<Policy, Failure> {
+    asserted_policy(&Settings::load(overrides)?)
 }
 
 /// Writes the ready file whole: who waits for it must never see half of it.
@@ -65,36 +84,62 @@ fn announce(path: &Path, proxy: &Proxy) -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that end the proxy.
-struct Stop {
-    #[cfg(unix)]
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// SIGTERM, SIGINT.
+    Stop,
+    /// SIGHUP.
+    Reload,
+}
+
+/// The signals that the proxy obeys.
+#[cfg(unix)]
+struct Signals {
     terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-impl Stop {
+impl Signals {
     fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    async fn came(&mut self) {
+    async fn next(&mut self) -> Came {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Came::Stop,
+            _ = self.interrupt.recv() => Came::Stop,
+            _ = self.hangup.recv() => Came::Reload,
         }
     }
 }
 
+/// Ctrl-C.
 #[cfg(not(unix))]
-impl Stop {
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self {})
+        Ok(Self)
     }
 
-    async fn came(&mut self) {
+    async fn next(&mut self) -> Came {
         let _came = tokio::signal::ctrl_c().await;
+        Came::Stop
+    }
+}
+
+impl Signals {
+    /// A signal to stop, whatever else comes before it.
+    async fn stop(&mut self) {
+        while self.next().await != Came::Stop {}
     }
 }

@@ -8,6 +8,7 @@ use super::Shared;
 use super::body::{Body, passed, streamed};
 use super::headers::strip_hop_by_hop;
 use super::reply;
+use super::upstream::LONG_ANSWER;
 
 /// Answers from the origin server that the target names (RFC 9112 section 3.2.2).
 pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Response<Body> {
@@ -23,7 +24,7 @@ pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> R
     request.headers_mut().remove(header::HOST);
     *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
-    match shared.upstream.send(request.map(passed)).await {
+    match shared.upstream.send(request.map(passed), LONG_ANSWER).await {
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut());
             *response.version_mut() = Version::default();

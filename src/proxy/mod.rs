@@ -33,6 +33,8 @@ use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
+use crate::tls::bundle::write_bundle;
+use crate::tls::trust::upstream_config;
 use crate::tls::{CaError, CertificateAuthority, Leaves};
 
 /// A running proxy.
@@ -95,9 +97,7 @@ impl Proxy {
         let hosts: Vec<HostName> = settings.sites.keys().cloned().collect();
         let authority = Arc::new(settings.ca.authority(&hosts)?);
         let (ca, bundle) = settings.ca.public_files();
-        crate::tls::bundle::write_bundle(&bundle, &authority)?;
-        let tls = crate::tls::trust::upstream_config(&settings.extra_roots, &authority)?;
-        let leaves = Leaves::new(Arc::clone(&authority), &hosts)?;
+        let (tls, leaves) = prepare_tls(&settings, &authority, &hosts, &bundle)?;
 
         let mut listeners = Vec::new();
         for address in &settings.listen {
@@ -158,6 +158,11 @@ impl Proxy {
         &self.bundle
     }
 
+    /// Puts `policy` in force for the requests that begin from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.shared.policy.store(Arc::new(policy));
+    }
+
     /// What was hidden, refused and failed so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -178,6 +183,25 @@ impl Proxy {
     pub fn drain_time(&self) -> Duration {
         self.shared.settings.drain
     }
+}
+
+/// What takes milliseconds each at the start, side by side: the system's roots (read for upstream and for the clients'
+/// bundle) and the leaves.
+fn prepare_tls(
+    settings: &Settings,
+    authority: &Arc<CertificateAuthority>,
+    hosts: &[HostName],
+    bundle: &Path,
+) -> Result<(rustls::ClientConfig, Leaves), CaError> {
+    std::thread::scope(|scope| {
+        let written = scope.spawn(|| write_bundle(bundle, authority));
+        let leaves = scope.spawn(|| Leaves::new(Arc::clone(authority), hosts));
+        let upstream = upstream_config(&settings.extra_roots, authority)?;
+        // A panic there is one here: nothing is served yet.
+        written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let leaves = leaves.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((upstream, leaves))
+    })
 }
 
 async fn accept_all(listener: Listener, shared: Arc<Shared>, admission: Admission) {

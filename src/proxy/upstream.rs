@@ -25,8 +25,10 @@ use crate::net::dial::{DialError, Dialer};
 
 /// How long an upstream's TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long an upstream may think before it answers. PyPI's larger pages take a while.
-const ANSWER: Duration = Duration::from_secs(60);
+/// How long PyPI may think before it answers a question. Its larger pages take a while.
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
+/// How long an answer may take to a request with a body, or of a server of which we know nothing.
+pub(super) const LONG_ANSWER: Duration = Duration::from_secs(15 * 60);
 /// How long an unused connection is kept.
 const KEEP: Duration = Duration::from_secs(60);
 /// HTTP/2 flow-control windows: the defaults throttle large files on long links.
@@ -46,8 +48,8 @@ pub(super) enum UpstreamError {
     Unverified(String),
     #[error("{0}")]
     Unreachable(String),
-    #[error("the upstream server did not answer within {} s", ANSWER.as_secs())]
-    Timeout,
+    #[error("the upstream server did not answer within {} s", _0.as_secs())]
+    Timeout(Duration),
     #[error("the upstream server's answer is not HTTP: {0}")]
     Protocol(String),
 }
@@ -57,7 +59,7 @@ impl UpstreamError {
         match self {
             Self::Unverified(_) => "upstream-unverified",
             Self::Unreachable(_) => "upstream-unreachable",
-            Self::Timeout => "upstream-timeout",
+            Self::Timeout(_) => "upstream-timeout",
             Self::Protocol(_) => "upstream-protocol",
         }
     }
@@ -81,12 +83,16 @@ impl Upstream {
         Self { client }
     }
 
-    /// Sends `request` (its target in absolute form) and waits for the answer's head.
-    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, UpstreamError> {
-        match timeout(ANSWER, self.client.request(request)).await {
+    /// Sends `request` (its target in absolute form) and waits for the answer's head, at most for `patience`.
+    pub(super) async fn send(
+        &self,
+        request: Request<Body>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        match timeout(patience, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(classify(&error)),
-            Err(_elapsed) => Err(UpstreamError::Timeout),
+            Err(_elapsed) => Err(UpstreamError::Timeout(patience)),
         }
     }
 }

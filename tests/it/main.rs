@@ -11,10 +11,12 @@
 
 mod world;
 
+mod commands;
 mod connections;
 mod faults;
 mod files;
 mod hosts;
+mod memory;
 mod pages;
 mod root;
 mod validators;

@@ -20,7 +20,7 @@ use super::body::{Body, passed, streamed};
 use super::connect::{Site, site_of};
 use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop};
 use super::reply;
-use super::upstream::UpstreamError;
+use super::upstream::{ANSWER, LONG_ANSWER, UpstreamError};
 use crate::name::{Authority, FileName, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
@@ -188,12 +188,14 @@ impl Exchange {
 
     /// Sends a request for this resource upstream.
     async fn ask(&self, method: Method, headers: HeaderMap, body: Body) -> Result<Response<Incoming>, UpstreamError> {
+        // An upload may take long to be sent; a question is answered soon or never.
+        let patience = if http_body::Body::is_end_stream(&body) { ANSWER } else { LONG_ANSWER };
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.upstream_uri().map_err(|error| UpstreamError::Protocol(error.to_string()))?;
         *request.headers_mut() = headers;
         *request.version_mut() = Version::HTTP_11;
-        self.shared.upstream.send(request).await
+        self.shared.upstream.send(request, patience).await
     }
 
     fn upstream_uri(&self) -> Result<Uri, http::Error> {

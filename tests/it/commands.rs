@@ -1,0 +1,272 @@
+//! The program as people type it: exit codes, streams, files.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A folder of its own, and commands that know no other.
+struct Shell {
+    folder: TempDir,
+}
+
+impl Shell {
+    fn new(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("namewall.toml"), config).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
+        command.args(arguments).current_dir(self.path()).env("HOME", self.path()).env_remove("NAMEWALL_CONFIG");
+        for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn piped(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+const ACME: &str = "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"acme-*\"]\nreason = \"Internal\"\n";
+
+#[test]
+fn a_config_error_says_where_and_what_instead() {
+    let shell = Shell::new("[[protect]]\nid = \"acme\"\nnaems = [\"acme\"]\n");
+    let output = shell.run(&["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    for part in ["namewall.toml:3:1", "^^^^^", "`names`"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(Shell::new("").run(&["check", "--no-such-flag"]).status.code(), Some(2));
+}
+
+#[test]
+fn check_runs_assertions_and_previews() {
+    let shell = Shell::new(&format!("{ACME}[[assert]]\nprotected = [\"Acme_Core\"]\nallowed = [\"requests\"]\n"));
+    assert_eq!(shell.run(&["check"]).status.code(), Some(0));
+    let preview = shell.piped(&["check", "--preview", "-"], "acme-core\nrequests\nAcme.Data 12\n");
+    assert!(stdout(&preview).contains("2 of 3 names match"), "{}", stdout(&preview));
+    let shell = Shell::new(&format!("{ACME}[[assert]]\nallowed = [\"acme-core\"]\n"));
+    let output = shell.run(&["check"]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("acme-core") || stderr(&output).contains("acme-core"));
+}
+
+#[test]
+fn explain_knows_names_files_urls_and_requirements() {
+    let shell = Shell::new(ACME);
+    for thing in [
+        "Acme_Core",
+        "acme_core-1.0-py3-none-any.whl",
+        "https://pypi.org/simple/acme-core/",
+        "Acme.Core[extra]>=1.0 ; python_version > '3'",
+        "other @ https://files.pythonhosted.org/packages/py3/a/acme/acme-1.0.zip",
+    ] {
+        let output = shell.run(&["explain", thing]);
+        assert_eq!(output.status.code(), Some(1), "{thing}: {}", stderr(&output));
+        for part in ["acme", "namewall.toml:3", "Internal"] {
+            assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
+        }
+    }
+    assert_eq!(shell.run(&["explain", "requests", "six-1.0.tar.gz"]).status.code(), Some(0));
+    let json = shell.run(&["explain", "--json", "acme-core"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json[0]["verdict"], &json[0]["rule"]), (&"protected".into(), &"acme".into()));
+    assert_eq!(shell.run(&["explain", "///"]).status.code(), Some(2));
+}
+
+#[test]
+fn filter_is_the_proxys_own_code() {
+    let shell = Shell::new(ACME);
+    let page = r#"{"meta":{"api-version":"1.4"},"name":"six","files":[{"filename":"six-1.0.zip","url":"https://f/six-1.0.zip","hashes":{}}]}"#;
+    let same = shell.piped(&["filter", "--as", "project", "--project", "six"], page);
+    assert_eq!((same.status.code(), stdout(&same).as_str()), (Some(0), page));
+    let html = shell.piped(&["filter", "--as", "project", "--project", "six", "--accept", "text/html"], page);
+    assert!(stdout(&html).contains("<a href=\"https://f/six-1.0.zip\""), "{}", stdout(&html));
+    let gone = shell.piped(&["filter", "--as", "project"], &page.replace("six-1.0.zip", "acme-1.0.zip"));
+    assert_eq!((gone.status.code(), stdout(&gone).as_str()), (Some(1), ""));
+    let protected = shell.piped(&["filter", "--as", "project", "--project", "acme"], page);
+    assert_eq!(protected.status.code(), Some(1));
+    let broken = shell.piped(&["filter", "--as", "project"], &page[..40]);
+    assert_eq!((broken.status.code(), stdout(&broken).as_str()), (Some(4), ""));
+    let root = r#"{"meta":{"api-version":"1.4"},"projects":[{"name":"acme"},{"name":"six"}]}"#;
+    let root = shell.piped(&["filter", "--as", "root"], root);
+    assert_eq!(stdout(&root), r#"{"meta":{"api-version":"1.4"},"projects":[{"name":"six"}]}"#);
+    assert!(stderr(&root).contains("removed 1"), "{}", stderr(&root));
+    let html = "<html><body><a href='/simple/acme/'>acme</a><a href='/simple/six/'>six</a></body></html>";
+    let html = shell.piped(&["filter", "--as", "root"], html);
+    assert!(stdout(&html).contains("six") && !stdout(&html).contains("acme"), "{}", stdout(&html));
+}
+
+#[test]
+fn run_is_its_command_with_a_proxy() {
+    let shell = Shell::new(ACME);
+    let script = "echo $HTTPS_PROXY $https_proxy; test -s $SSL_CERT_FILE && test -s $REQUESTS_CA_BUNDLE && exit 7";
+    let output = shell.run(&["run", "--", "sh", "-c", script]);
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    let text = stdout(&output);
+    let (upper, lower) = text.trim().split_once(' ').unwrap();
+    assert!(upper == lower && upper.starts_with("http://127.0.0.1:"), "{text}");
+    assert!(stderr(&output).contains("nothing was hidden"), "{}", stderr(&output));
+    let piped = shell.piped(&["run", "--", "cat"], "through");
+    assert_eq!((piped.status.code(), stdout(&piped).as_str()), (Some(0), "through"));
+    assert_eq!(shell.run(&["run", "--", "sh", "-c", "kill -9 $$"]).status.code(), Some(137));
+    assert_eq!(shell.run(&["run", "--", "no-such-command-here"]).status.code(), Some(127));
+    assert_eq!(shell.run(&["run"]).status.code(), Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn run_passes_signals_on() {
+    let shell = Shell::new(ACME);
+    let ready = shell.path().join("ready");
+    let script = format!("trap 'exit 9' TERM; touch {}; while :; do sleep 0.05; done", ready.display());
+    let mut child = shell.command(&["run", "-q", "--", "sh", "-c", &script]).spawn().unwrap();
+    wait_for(&ready);
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn what_cannot_start_ends_with_3() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let shell = Shell::new("");
+    let output = shell.run(&["serve", "--listen", &address]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains(&address), "{}", stderr(&output));
+    std::fs::write(shell.path().join("file"), "").unwrap();
+    let shell_with_file = Shell::new(&format!("[ca]\ndir = {:?}\n", shell.path().join("file/ca")));
+    let output = shell_with_file.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("file"), "{}", stderr(&output));
+}
+
+#[cfg(unix)]
+#[test]
+fn serve_says_when_it_is_ready_and_ends_on_sigterm() {
+    let shell = Shell::new(ACME);
+    let ready = shell.path().join("ready.json");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", "ready.json"];
+    let mut child = shell.command(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    wait_for(&ready);
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+    assert_eq!(told["pid"], child.id());
+    for key in ["ca", "bundle"] {
+        assert!(Path::new(told[key].as_str().unwrap()).is_file(), "{key}");
+    }
+    std::net::TcpStream::connect(told["listen"][0].as_str().unwrap()).unwrap();
+    for (path, part) in
+        [("/livez", "200 OK"), ("/readyz", "200 OK"), ("/metrics", "namewall_policy_info"), ("/ca.pem", "BEGIN CERT")]
+    {
+        let answer = http_get(told["admin"].as_str().unwrap(), path);
+        assert!(answer.contains(part), "{path}: {answer}");
+    }
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn env_prints_what_a_shell_reads() {
+    let shell = Shell::new("");
+    let sh = shell.run(&["env", "--proxy", "http://127.0.0.1:1"]);
+    assert!(stdout(&sh).contains("export HTTPS_PROXY='http://127.0.0.1:1'\n"));
+    let json = shell.run(&["env", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["https_proxy"], "http://127.0.0.1:3128");
+    assert!(Path::new(json["SSL_CERT_FILE"].as_str().unwrap()).is_file());
+    let github = shell.run(&["env", "--format", "github"]);
+    assert!(stdout(&github).lines().all(|line| line.contains('=') && !line.starts_with("export")));
+    assert_eq!(shell.run(&["env", "--proxy", "nonsense"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_authority_is_made_once_and_shown() {
+    let shell = Shell::new("");
+    assert_eq!(shell.run(&["ca", "show"]).status.code(), Some(3), "there is none to show");
+    assert_eq!(shell.run(&["ca", "init"]).status.code(), Some(0));
+    let exported = stdout(&shell.run(&["ca", "export"]));
+    assert!(exported.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(shell.run(&["ca", "init"]).status.code(), Some(0));
+    assert_eq!(stdout(&shell.run(&["ca", "export"])), exported, "a second init keeps it");
+    let show = stdout(&shell.run(&["ca", "show"]));
+    assert!(show.contains("pypi.org") && show.contains("files.pythonhosted.org"), "{show}");
+    assert_eq!(shell.run(&["ca", "renew"]).status.code(), Some(0));
+    assert_ne!(stdout(&shell.run(&["ca", "export"])), exported);
+}
+
+pub fn wait_for(path: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !path.exists() {
+        assert!(Instant::now() < deadline, "{} did not appear", path.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn http_get(address: &str, path: &str) -> String {
+    use std::io::Read;
+    let mut tcp = std::net::TcpStream::connect(address).unwrap();
+    write!(tcp, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[cfg(unix)]
+#[test]
+fn sighup_reloads_the_rules_or_keeps_the_old_ones() {
+    let shell = Shell::new("");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", "ready.json"];
+    let mut child = shell.command(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    let ready = shell.path().join("ready.json");
+    wait_for(&ready);
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+    let fingerprint = || {
+        let metrics = http_get(told["admin"].as_str().unwrap(), "/metrics");
+        let line = metrics.lines().find(|line| line.starts_with("namewall_policy_info")).unwrap();
+        line.to_owned()
+    };
+    let reload = |config: &str| {
+        std::fs::write(shell.path().join("namewall.toml"), config).unwrap();
+        Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    };
+    let before = fingerprint();
+    reload("[[protect]]\nthis is broken");
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(fingerprint(), before);
+    reload(ACME);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while fingerprint() == before {
+        assert!(Instant::now() < deadline, "the new rules are in force");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
