@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::stage::Scene;
+use super::stage::{IMPORT, Scene};
 use super::{Act, Outcome, cast};
 use crate::telemetry::decision::Tally;
 
@@ -62,8 +62,7 @@ impl<'o> Narrator<'o> {
         let (paint, mark) = if scene.version == cast::OURS { (Paint::Green, "ok") } else { (Paint::Red, "!!") };
         let module = self.paint(paint, &format!("{mark} {}", scene.module));
         let said = self.paint(Paint::Dim, &scene.said);
-        let import = format!("python -c 'import {}'", cast::MODULE);
-        writeln!(self.out, "\n  $ {}\n     {said}\n  $ {import}\n     {module}", scene.typed)?;
+        writeln!(self.out, "\n  $ {}\n     {said}\n  $ {IMPORT}\n     {module}", scene.typed)?;
         if protected && scene.version != cast::OURS {
             writeln!(self.out, "     {}", self.paint(Paint::Red, "namewall should have kept this away"))?;
         }

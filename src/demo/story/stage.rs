@@ -15,6 +15,9 @@ use crate::proxy::Proxy;
 /// Says which version is there, and lets the module speak for itself.
 const PROOF: &str = "import importlib.metadata as m, acme_core; print(m.version('acme-core'))";
 
+/// What of that is shown.
+pub(super) const IMPORT: &str = "python -c 'import acme_core'";
+
 /// What is ready to be played on.
 #[derive(Debug)]
 pub(super) struct Stage<'t> {
@@ -24,6 +27,13 @@ pub(super) struct Stage<'t> {
     uv: bool,
     /// With pip in it; one without rules, one with.
     environments: [PathBuf; 2],
+}
+
+/// An install that can begin.
+struct Prepared {
+    python: PathBuf,
+    command: Command,
+    typed: String,
 }
 
 /// One install, as it went.
@@ -57,35 +67,37 @@ impl<'t> Stage<'t> {
 
     /// Installs the private package with `client`, and looks at what came.
     pub(super) async fn install(&self, client: Client, protected: bool) -> Result<Scene, DemoError> {
-        let private = self.theatre.private.url();
-        let (python, mut command, typed) = match client {
-            Client::Pip => {
-                let [open, walled] = &self.environments;
-                let python = if protected { walled } else { open }.clone();
-                let mut pip = self.command(&python, protected);
-                pip.args(["-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-input"]);
-                pip.args([cast::PACKAGE, "--extra-index-url", &private]);
-                (python, pip, format!("pip install {} --extra-index-url {private}", cast::PACKAGE))
-            }
-            Client::Uv => {
-                let at = self.theatre.folder.path().join(if protected { "uv-walled" } else { "uv-open" });
-                let python = self.python.environment(&self.troupe, &at, false).await?;
-                let mut uv = self.command("uv", protected);
-                uv.args(["pip", "install", "--no-cache", "--no-config", "--python"]).arg(&python);
-                let indexes = ["--default-index", &private, "--index", "https://pypi.org/simple/"];
-                uv.args(indexes).arg(cast::PACKAGE);
-                (python, uv, format!("uv pip install {} {}", indexes.join(" "), cast::PACKAGE))
-            }
+        let Prepared { python, mut command, typed } = match client {
+            Client::Pip => self.pip(protected),
+            Client::Uv => self.uv(protected).await?,
         };
         let said = self.troupe.run(&mut command, &typed).await?;
-        let proof = self.troupe.run(self.troupe.command(&python).args(["-c", PROOF]), "python -c PROOF").await?;
+        let proof = self.troupe.run(self.troupe.command(&python).args(["-c", PROOF]), IMPORT).await?;
         let (module, version) = proof.trim_end().rsplit_once('\n').unwrap_or_default();
-        Ok(Scene {
-            typed,
-            said: last_word(&said),
-            module: module.trim().to_owned(),
-            version: version.trim().to_owned(),
-        })
+        let (module, version) = (module.trim().to_owned(), version.trim().to_owned());
+        Ok(Scene { typed, said: last_word(&said), module, version })
+    }
+
+    fn pip(&self, protected: bool) -> Prepared {
+        let [open, walled] = &self.environments;
+        let python = if protected { walled } else { open }.clone();
+        let asked = ["install", cast::PACKAGE, "--extra-index-url", &self.theatre.private.url()];
+        let mut command = self.command(&python, protected);
+        command.args(["-m", "pip", "--no-cache-dir", "--disable-pip-version-check", "--no-input"]).args(asked);
+        Prepared { python, command, typed: format!("pip {}", asked.join(" ")) }
+    }
+
+    /// With the order of indexes in which the attack works: uv takes the first `--index` that knows the name, before
+    /// the default one.
+    async fn uv(&self, protected: bool) -> Result<Prepared, DemoError> {
+        let at = self.theatre.folder.path().join(if protected { "uv-walled" } else { "uv-open" });
+        let python = self.python.environment(&self.troupe, &at, false).await?;
+        let private = self.theatre.private.url();
+        let index = "https://pypi.org/simple/";
+        let asked = ["pip", "install", cast::PACKAGE, "--default-index", &private, "--index", index];
+        let mut command = self.command("uv", protected);
+        command.args(asked).args(["--no-cache", "--no-config", "--python"]).arg(&python);
+        Ok(Prepared { python, command, typed: format!("uv {}", asked.join(" ")) })
     }
 
     /// A command whose traffic goes through the proxy that plays this half.
