@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::body::{Body, full};
 use crate::policy::{Match, Rule};
+use crate::pypi::render;
 use crate::telemetry::{Outcome, Surface};
 
 /// The decision that an answer carries.
@@ -145,18 +146,11 @@ fn html(name: &str, rule: &Rule) -> String {
     )
 }
 
+/// `text` as HTML shows it.
 fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
+    let mut escaped = Vec::with_capacity(text.len());
+    render::escape(text, &mut escaped);
+    String::from_utf8_lossy(&escaped).into_owned()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod link;
 mod meta;
 pub mod negotiate;
 pub mod page;
-mod render;
+pub(crate) mod render;
 pub mod resource;
 pub mod root;
 pub mod site;

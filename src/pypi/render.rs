@@ -94,7 +94,7 @@ fn attribute(name: &str, value: &str, out: &mut Vec<u8>) {
 }
 
 /// Safe as text and between either kind of quotes; the same five as PyPI's templates escape, and NUL, which no HTML holds.
-fn escape(raw: &str, out: &mut Vec<u8>) {
+pub(crate) fn escape(raw: &str, out: &mut Vec<u8>) {
     let mut rest = raw.as_bytes();
     while let Some(at) = rest.iter().position(|byte| matches!(byte, 0 | b'&' | b'<' | b'>' | b'"' | b'\'')) {
         let (plain, special) = rest.split_at(at);

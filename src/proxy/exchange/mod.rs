@@ -4,6 +4,7 @@ mod files;
 mod pages;
 mod plan;
 mod root;
+mod tell;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,17 +16,17 @@ use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
+use self::tell::Told;
 use super::Shared;
 use super::body::{Body, passed, streamed};
 use super::connect::{Site, site_of};
 use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop};
 use super::reply;
 use super::upstream::{ANSWER, LONG_ANSWER, UpstreamError};
-use crate::name::{Authority, FileName, Subject};
+use crate::name::{Authority, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
-use crate::telemetry::decision::timestamp;
-use crate::telemetry::{Decision, Outcome, Surface};
+use crate::telemetry::{Outcome, Surface};
 
 /// Whose connection it is, and to which host it was opened.
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ impl Exchange {
         match self.resource.kind {
             Kind::Nothing => reply::not_found(),
             Kind::XmlRpc => {
-                self.record(Outcome::Refused, Subjects::none(), None, 0, StatusCode::OK);
+                self.tell(&Told::new(Outcome::Refused, StatusCode::OK));
                 reply::xml_rpc_fault()
             }
             Kind::Root | Kind::Page(_) | Kind::LegacyJson(_) if !self.is_read() => reply::method_not_allowed(),
@@ -161,16 +162,15 @@ impl Exchange {
             Surface::File | Surface::Metadata | Surface::Upload => (Outcome::Refused, reply::refused(name, found)),
             surface => (Outcome::Hidden, reply::hidden(surface, name, found, &self.headers)),
         };
-        self.record(outcome, Subjects { project: Some(name), file }, Some(found), 0, response.status());
+        let told = Told::new(outcome, response.status());
+        self.tell(&Told { project: Some(name), file, found: Some(found), ..told });
         response
     }
 
     /// Answers 502 (or 504) for what can't be trusted, and tells of it.
     fn fail(&self, reason: &'static str, detail: &str) -> Response<Body> {
         let status = if reason == "upstream-timeout" { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
-        let mut decision = self.decision(Outcome::Failed, Subjects::none(), None, 0, status);
-        decision.reason = Some(reason);
-        self.shared.decisions.record(decision);
+        self.tell(&Told { reason: Some(reason), ..Told::new(Outcome::Failed, status) });
         tracing::debug!(request_id = self.id, reason, detail, "failed");
         reply::failed(status, reason, detail)
     }
@@ -255,64 +255,7 @@ impl Exchange {
             Subject::Project(name) => (Some(name.as_str()), None),
             Subject::File(file) => (None, Some(file)),
         };
-        self.record(Outcome::Allowed, Subjects { project, file }, Some(found), 0, StatusCode::OK);
-    }
-
-    fn record(
-        &self,
-        outcome: Outcome,
-        subjects: Subjects<'_>,
-        found: Option<&Match<'_>>,
-        removed: u64,
-        status: StatusCode,
-    ) {
-        self.shared.decisions.record(self.decision(outcome, subjects, found, removed, status));
-    }
-
-    fn decision(
-        &self,
-        outcome: Outcome,
-        subjects: Subjects<'_>,
-        found: Option<&Match<'_>>,
-        removed: u64,
-        status: StatusCode,
-    ) -> Decision {
-        Decision {
-            ts: timestamp(),
-            request_id: self.id.clone(),
-            decision: outcome,
-            surface: self.surface,
-            project: subjects
-                .project
-                .map(str::to_owned)
-                .or_else(|| self.resource.projects.first().map(ToString::to_string)),
-            file: subjects.file.map(|file| file.as_str().to_owned()),
-            rule: found.map(|found| found.rule.id.clone()),
-            pattern: found.map(|found| found.written.to_owned()),
-            mode: found.map(|found| found.rule.mode.as_str()),
-            removed,
-            client: self.visit.client,
-            user: None,
-            method: self.method.to_string(),
-            host: self.visit.site.host.to_string(),
-            path: self.path.clone(),
-            status: status.as_u16(),
-            policy: self.policy.fingerprint().to_owned(),
-            reason: None,
-        }
-    }
-}
-
-/// What a decision is about.
-#[derive(Clone, Copy)]
-struct Subjects<'a> {
-    project: Option<&'a str>,
-    file: Option<&'a FileName>,
-}
-
-impl Subjects<'_> {
-    const fn none() -> Self {
-        Self { project: None, file: None }
+        self.tell(&Told { project, file, found: Some(found), ..Told::new(Outcome::Allowed, StatusCode::OK) });
     }
 }
 

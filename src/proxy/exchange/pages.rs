@@ -12,8 +12,9 @@ use url::Url;
 use super::super::body::{Body, Decoded, empty, full};
 use super::super::judge::{Hit, PolicyJudge};
 use super::super::reply;
+use super::Exchange;
 use super::plan::{Plan, content_type};
-use super::{Exchange, Subjects};
+use super::tell::Told;
 use crate::pypi::Malformed;
 use crate::pypi::filter::{self, Received, filter_page};
 use crate::pypi::negotiate::Representation;
@@ -107,7 +108,7 @@ fn filter(
 pub(super) fn record_hits(exchange: &Exchange, hits: &[Hit<'_>], outcome: Outcome, status: StatusCode) {
     for hit in hits {
         let outcome = if hit.hides { outcome } else { Outcome::Allowed };
-        exchange.record(outcome, Subjects::none(), Some(&hit.found), hit.count, status);
+        exchange.tell(&Told { found: Some(&hit.found), removed: hit.count, ..Told::new(outcome, status) });
     }
 }
 
