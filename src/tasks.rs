@@ -1,4 +1,4 @@
-//! Every spawned task is tracked here, and all of them end in two phases: drain, then abort.
+//! Our own tasks are spawned and tracked here, and all of them end in two phases: drain, then abort.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,10 +6,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How long the last tasks may take when all others have ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// The proxy's tasks. Cheap to clone; all clones are the same tasks.
 #[derive(Clone, Debug, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
+    last: TaskTracker,
     drain: CancellationToken,
     abort: CancellationToken,
 }
@@ -26,6 +30,24 @@ impl Tasks {
         });
         #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
         drop(tokio::spawn(tracked));
+    }
+
+    /// Runs `task` in the background until the abort phase drops it; the drain phase doesn't wait for it.
+    pub fn spawn_until_abort(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let abort = self.abort.clone();
+        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+        drop(tokio::spawn(async move {
+            tokio::select! {
+                () = abort.cancelled() => {}
+                () = task => {}
+            }
+        }));
+    }
+
+    /// Runs `task` in the background to its own end, which comes when all other tasks have ended.
+    pub fn spawn_last(&self, task: impl Future<Output = ()> + Send + 'static) {
+        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+        drop(tokio::spawn(self.last.track_future(task)));
     }
 
     /// Completes when the drain phase begins: finish what runs, begin nothing new.
@@ -52,6 +74,8 @@ impl Tasks {
         let cut_off = self.tracker.len();
         self.abort.cancel();
         self.tracker.wait().await;
+        self.last.close();
+        let _in_time = tokio::time::timeout(LAST_WORDS, self.last.wait()).await;
         cut_off
     }
 }

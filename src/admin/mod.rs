@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::name::Authority;
+use crate::net::deadline::WriteDeadline;
 use crate::net::listen::{Admission, Client, Listener};
 use crate::proxy::{Shared, ca_seconds_left};
 
@@ -54,7 +55,7 @@ impl Admin {
             "/readyz" => text(StatusCode::OK, "ok\n"),
             "/metrics" => self.metrics(),
             "/ca.pem" => typed("application/x-pem-file", self.shared.authority.certificate_pem().to_owned()),
-            "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac()),
+            "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac(request.headers().get(HOST))),
             _ => text(StatusCode::NOT_FOUND, "/livez /readyz /metrics /ca.pem /proxy.pac\n"),
         }
     }
@@ -65,28 +66,26 @@ impl Admin {
         typed("application/openmetrics-text; version=1.0.0; charset=utf-8", body)
     }
 
-    fn pac(&self) -> String {
-        let proxies: Vec<String> = self.proxies.iter().map(|address| format!("PROXY {address}")).collect();
-        format!("function FindProxyForURL(url, host) {{ return \"{}\"; }}\n", proxies.join("; "))
+    /// The proxy's addresses; one that stands for all of the machine's is told as the one by which we were asked.
+    fn pac(&self, host: Option<&HeaderValue>) -> String {
+        let asked_at = host.and_then(|host| Authority::parse_or(host.to_str().ok()?, 80).ok()).map(|asked| asked.host);
+        let proxies = self.proxies.iter().map(|address| match &asked_at {
+            Some(host) if address.ip().is_unspecified() => {
+                format!("PROXY {}", Authority { host: host.clone(), port: address.port() })
+            }
+            _ => format!("PROXY {address}"),
+        });
+        let proxies = proxies.collect::<Vec<_>>().join("; ");
+        format!("function FindProxyForURL(url, host) {{ return \"{proxies}\"; }}\n")
     }
 }
 
-/// Accepts admin connections until the proxy has drained.
+/// Accepts admin connections to the end: while the proxy drains, `/readyz` says so.
 pub(crate) async fn accept_all(listener: Listener, admin: Admin, admission: Admission) {
     loop {
-        // Not ended by the drain phase: `/readyz` tells of it. The abort phase ends this task.
-        let client = tokio::select! {
-            client = listener.accept(&admission) => client,
-            () = drained(&admin) => return,
-        };
-        admin.shared.tasks.spawn(serve(client, admin.clone()));
+        let client = listener.accept(&admission).await;
+        admin.shared.tasks.spawn_until_abort(serve(client, admin.clone()));
     }
-}
-
-/// Completes when the proxy drains and has had a moment to say so.
-async fn drained(admin: &Admin) {
-    admin.shared.tasks.draining().await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 async fn serve(client: Client, admin: Admin) {
@@ -96,7 +95,7 @@ async fn serve(client: Client, admin: Admin) {
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false);
-    let _ended = builder.serve_connection(TokioIo::new(client.stream), service).await;
+    let _ended = builder.serve_connection(TokioIo::new(WriteDeadline::new(client.stream)), service).await;
     drop(client.place);
 }
 

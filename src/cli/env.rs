@@ -23,6 +23,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let settings = common.settings()?;
     let proxy = match (&arguments.proxy, settings.listen.first()) {
         (Some(proxy), _) => checked(proxy)?,
+        (None, Some(address)) if address.ip().is_unspecified() => {
+            let hint =
+                format!("the proxy listens on all addresses ({address}): say which one clients use with --proxy");
+            return Err(Failure::Usage(hint));
+        }
         (None, Some(address)) => format!("http://{address}"),
         (None, None) => return Err(Failure::Usage("the config has no listen address; name one with --proxy".into())),
     };

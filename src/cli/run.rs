@@ -4,11 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, runtime, warn_of_parent_proxy};
+use super::{Common, Failure, Outcome, asserted_policy, block_on, warn_of_parent_proxy};
 use crate::clients::{env, run, summary};
 use crate::config::environment::Environment;
 use crate::config::{Overrides, Settings};
 use crate::proxy::Proxy;
+use crate::telemetry::Outcome::Refused;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::log::Verbosity;
 
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
     let rules = settings.rules.clone();
-    let (code, tally) = runtime()?.block_on(async {
+    let (code, tally) = block_on(async {
         let proxy = Proxy::start(settings, policy).await?;
         let code = run::run(&arguments.command, &variables(&proxy)).await;
         let tally = proxy.tally();
@@ -54,7 +55,7 @@ fn variables(proxy: &Proxy) -> Vec<env::Variable> {
     env::variables(&format!("http://{address}"), proxy.bundle(), proxy.ca(), no_proxy)
 }
 
-/// Whether anything was kept from the command.
+/// Whether the command has asked for a protected file. (That a page is hidden is how an install is meant to go on.)
 fn refused(tally: &Tally) -> bool {
-    !tally.entries.is_empty()
+    tally.entries.keys().any(|key| key.outcome == Refused)
 }

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, runtime, warn_of_parent_proxy};
+use super::{Common, Failure, Outcome, asserted_policy, block_on, warn_of_parent_proxy};
 use crate::config::{Overrides, Settings};
 use crate::policy::Policy;
 use crate::proxy::{Proxy, StartError};
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
     common.start_log(settings.log_format, common.verbosity(), console);
     warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
-    runtime()?.block_on(async {
+    block_on(async {
         // Listened for before the ready file says that we are there.
         let mut signals = Signals::listen()?;
         let rules = settings.rules.len();
@@ -54,8 +54,11 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
 /// Reloads the rules at each SIGHUP, until a signal to stop comes.
 async fn serve_until_stopped(signals: &mut Signals, overrides: &Overrides, proxy: &Proxy) {
     while signals.next().await == Came::Reload {
-        match load_policy(overrides) {
-            Ok(policy) => {
+        match load(overrides) {
+            Ok((settings, policy)) => {
+                if needs_a_restart(&settings, proxy.settings()) {
+                    warn!("the config has changed beyond its rules: that takes a restart");
+                }
                 info!(policy = policy.fingerprint(), "reloaded the rules");
                 proxy.set_policy(policy);
             }
@@ -64,8 +67,22 @@ async fn serve_until_stopped(signals: &mut Signals, overrides: &Overrides, proxy
     }
 }
 
-fn load_policy(overrides: &Overrides) -> Result<Policy, Failure> {
-    asserted_policy(&Settings::load(overrides)?)
+fn load(overrides: &Overrides) -> Result<(Settings, Policy), Failure> {
+    let settings = Settings::load(overrides)?;
+    let policy = asserted_policy(&settings)?;
+    Ok((settings, policy))
+}
+
+/// Whether more than the rules differs from what runs.
+fn needs_a_restart(new: &Settings, running: &Settings) -> bool {
+    (new.listen != running.listen)
+        || (new.admin != running.admin)
+        || (new.allow != running.allow)
+        || (new.ca != running.ca)
+        || (new.extra_roots != running.extra_roots)
+        || (new.connect_to != running.connect_to)
+        || (new.sites != running.sites)
+        || (new.decisions != running.decisions)
 }
 
 /// Writes the ready file whole: who waits for it must never see half of it.
@@ -80,7 +97,20 @@ fn announce(path: &Path, proxy: &Proxy) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     writeln!(file, "{ready}")?;
+    readable_by_all(file.path())?;
     file.persist(path)?;
+    Ok(())
+}
+
+/// A sidecar's job may run as another user.
+#[cfg(unix)]
+fn readable_by_all(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -32,7 +32,7 @@ pub struct Dialer {
     connect_to: HashMap<Authority, Authority>,
     own: Vec<SocketAddr>,
     known: Mutex<HashMap<HostName, (Instant, Vec<IpAddr>)>>,
-    lookups: Semaphore,
+    lookups: Arc<Semaphore>,
 }
 
 /// Why there is no connection.
@@ -67,7 +67,7 @@ impl Dialer {
     /// A dialer that dials elsewhere for the keys of `connect_to`, and never `own` addresses.
     #[must_use]
     pub fn new(connect_to: HashMap<Authority, Authority>, own: Vec<SocketAddr>) -> Self {
-        Self { connect_to, own, known: Mutex::default(), lookups: Semaphore::new(LOOKUPS) }
+        Self { connect_to, own, known: Mutex::default(), lookups: Arc::new(Semaphore::new(LOOKUPS)) }
     }
 
     /// Connects to `to`, or to where `connect-to` says, with TCP_NODELAY set.
@@ -76,8 +76,8 @@ impl Dialer {
     /// [`DialError`].
     pub async fn dial(&self, to: &Authority) -> Result<TcpStream, DialError> {
         let to = self.connect_to.get(to).unwrap_or(to);
-        let deadline = Instant::now() + CONNECT;
         let addresses = self.resolve(&to.host).await?;
+        let deadline = Instant::now() + CONNECT;
         let addresses: Vec<_> = interleave(&addresses).map(|ip| SocketAddr::new(ip, to.port)).collect();
         if addresses.iter().any(|address| self.is_own(address)) {
             return Err(DialError::Loop(to.clone()));
@@ -111,17 +111,21 @@ impl Dialer {
             return Ok(addresses);
         }
         let failed = |cause| DialError::Resolve { host: host.clone(), cause };
-        let look_up = async {
-            let _permit = self.lookups.acquire().await.map_err(io::Error::other)?;
+        let permit =
+            Arc::clone(&self.lookups).acquire_owned().await.map_err(|closed| failed(io::Error::other(closed)))?;
+        let asked = host.clone();
+        let look_up = tokio::task::spawn_blocking(move || {
+            // Held by the thread, not by whoever waits for it: a dead resolver's threads must not pile up.
+            let _permit = permit;
             // getaddrinfo, so that /etc/hosts, nsswitch and a VPN's split DNS hold here too.
-            #[expect(clippy::disallowed_methods, reason = "the one place that resolves")]
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let found = (asked.as_str(), 0).to_socket_addrs()?;
             Ok(found.map(|address| address.ip()).collect::<Vec<_>>())
+        });
+        let addresses = match timeout(RESOLVE, look_up).await {
+            Ok(Ok(found)) => found.map_err(failed)?,
+            Ok(Err(panicked)) => return Err(failed(io::Error::other(panicked))),
+            Err(_elapsed) => return Err(failed(io::ErrorKind::TimedOut.into())),
         };
-        let addresses = timeout(RESOLVE, look_up)
-            .await
-            .unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(failed)?;
         if addresses.is_empty() {
             return Err(failed(io::ErrorKind::NotFound.into()));
         }

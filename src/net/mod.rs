@@ -1,5 +1,6 @@
 //! Sockets: accepting, peeking, dialling, tunnelling. Knows nothing of HTTP or of names.
 
+pub mod deadline;
 pub mod dial;
 pub mod listen;
 pub mod peek;

@@ -13,6 +13,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyDataStream, BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::io::StreamReader;
 
 use super::patient::Patient;
@@ -40,6 +41,9 @@ const PIECE: usize = 64 * 1024;
 
 /// The largest page that is read into memory, decoded. PyPI's largest project pages have some 30 MB.
 pub(super) const MAX_PAGE: usize = 64 * 1024 * 1024;
+
+/// From here on a page is large.
+pub(super) const LARGE: usize = 256 * 1024;
 
 /// Why a body couldn't be read.
 #[derive(Debug, thiserror::Error)]
@@ -115,17 +119,25 @@ impl Decoded {
         }
     }
 
-    /// The whole body, if it is no larger than a page may be.
-    pub(super) async fn collect(mut self) -> Result<Vec<u8>, BodyError> {
+    /// The whole body, if it is no larger than a page may be. A large one takes one of `places`, and waits for it:
+    /// memory must not grow with the number of clients.
+    pub(super) async fn collect(
+        mut self,
+        places: &Semaphore,
+    ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), BodyError> {
         let mut whole = Vec::new();
         let mut piece = Vec::new();
+        let mut place = None;
         loop {
             self.next(&mut piece).await?;
             if piece.is_empty() {
-                return Ok(whole);
+                return Ok((whole, place));
             }
             if whole.len() + piece.len() > MAX_PAGE {
                 return Err(BodyError::TooLarge);
+            }
+            if place.is_none() && whole.len() > LARGE {
+                place = places.acquire().await.ok();
             }
             whole.extend_from_slice(&piece);
         }

@@ -8,7 +8,7 @@ use super::Shared;
 use super::body::{Body, passed, streamed};
 use super::headers::strip_hop_by_hop;
 use super::reply;
-use super::upstream::LONG_ANSWER;
+use super::upstream::{LONG_ANSWER, Size};
 
 /// Answers from the origin server that the target names (RFC 9112 section 3.2.2).
 pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Response<Body> {
@@ -22,9 +22,11 @@ pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> R
     strip_hop_by_hop(request.headers_mut());
     // The target's authority counts; the pool writes Host from it.
     request.headers_mut().remove(header::HOST);
+    // Answered on this hop, when the body was asked for.
+    request.headers_mut().remove(header::EXPECT);
     *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
-    match shared.upstream.send(request.map(passed), LONG_ANSWER).await {
+    match shared.upstream.send(request.map(passed), Size::Long, LONG_ANSWER).await {
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut());
             *response.version_mut() = Version::default();

@@ -1,5 +1,6 @@
 //! Which header fields pass: hop-by-hop fields end here, and so does what would let a client speak for somebody else.
 
+use http::Method;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -45,6 +46,14 @@ pub(super) fn strip_for_upstream(headers: &mut HeaderMap) {
         .collect();
     for name in foreign.iter().chain(&[HOST, http::header::FORWARDED, http::header::VIA, http::header::EXPECT]) {
         headers.remove(name);
+    }
+}
+
+/// Takes off the page that a reader came from: its URL may be that of a hidden project. (Forms keep it, for PyPI's
+/// protection against cross-site requests.)
+pub(super) fn strip_referer(method: &Method, headers: &mut HeaderMap) {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        headers.remove(http::header::REFERER);
     }
 }
 

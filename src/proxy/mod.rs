@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use tracing::info;
 
 use self::upstream::Upstream;
@@ -59,7 +60,12 @@ pub(crate) struct Shared {
     leaves: Leaves,
     dialer: Arc<Dialer>,
     upstream: Upstream,
+    /// Places for pages that are large: each is in memory whole while it is filtered.
+    large_pages: Semaphore,
 }
+
+/// Large pages in memory at once; more wait.
+const LARGE_PAGES: usize = 8;
 
 impl Shared {
     /// The policy in force now.
@@ -118,18 +124,31 @@ impl Proxy {
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
         let own: Vec<SocketAddr> = addresses.iter().copied().chain(admin_address).collect();
         let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), own));
-        let upstream = Upstream::new(Arc::clone(&dialer), tls);
+        let upstream = Upstream::new(&dialer, &tls);
         let admission = Admission::new(&settings.allow);
         let policy = ArcSwap::from_pointee(policy);
-        let shared =
-            Arc::new(Shared { settings, policy, authority, metrics, decisions, tasks, leaves, dialer, upstream });
+        let large_pages = Semaphore::new(LARGE_PAGES);
+        let shared = Arc::new(Shared {
+            settings,
+            policy,
+            authority,
+            metrics,
+            decisions,
+            tasks,
+            leaves,
+            dialer,
+            upstream,
+            large_pages,
+        });
         for listener in listeners {
             let (serving, admission) = (Arc::clone(&shared), admission.clone());
             shared.tasks.spawn(accept_all(listener, serving, admission));
         }
         if let Some(listener) = admin {
             let serving = crate::admin::Admin::new(Arc::clone(&shared), addresses.clone());
-            shared.tasks.spawn(crate::admin::accept_all(listener, serving, admission));
+            // Places of its own: a full proxy must still say that it lives.
+            let admission = Admission::new(&shared.settings.allow);
+            shared.tasks.spawn_until_abort(crate::admin::accept_all(listener, serving, admission));
         }
         Ok(Self { shared, addresses, admin: admin_address, ca, bundle })
     }
@@ -161,6 +180,12 @@ impl Proxy {
     /// Puts `policy` in force for the requests that begin from now on.
     pub fn set_policy(&self, policy: Policy) {
         self.shared.policy.store(Arc::new(policy));
+    }
+
+    /// The settings that it was started with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
     }
 
     /// What was hidden, refused and failed so far.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -15,6 +15,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -26,12 +27,14 @@ use super::connect::{Route, decide, site_of};
 use super::exchange::{self, Visit};
 use super::{Shared, forward, reply};
 use crate::name::Authority;
+use crate::net::deadline::WriteDeadline;
 use crate::net::dial::DialError;
 use crate::net::listen::{Client, Place};
 use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
 use crate::net::tunnel::{IdleLimits, carry};
 use crate::tasks::Tasks;
+use crate::telemetry::metrics::Metrics;
 
 /// How long a client may take for its first byte, and for its whole TLS handshake.
 const OPENING: Duration = Duration::from_secs(10);
@@ -39,6 +42,8 @@ const OPENING: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(60);
 /// The largest head of a request.
 const MAX_HEAD: usize = 64 * 1024;
+/// `PRI * HTTP/2.0`, and what belongs to it.
+const H2_PREFACE: usize = 24;
 /// Requests under way on one HTTP/2 connection.
 const STREAMS: u32 = 256;
 
@@ -46,7 +51,21 @@ const STREAMS: u32 = 256;
 #[derive(Debug)]
 pub(super) struct Guest {
     address: IpAddr,
+    metrics: Arc<Metrics>,
     _place: Place,
+}
+
+impl Guest {
+    fn new(address: IpAddr, place: Place, metrics: &Arc<Metrics>) -> Self {
+        metrics.connections.inc();
+        Self { address, metrics: Arc::clone(metrics), _place: place }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
+    }
 }
 
 /// Serves what `client` sends until it leaves or the proxy drains.
@@ -56,15 +75,14 @@ pub(super) async fn serve(shared: Arc<Shared>, client: Client) {
     if !matches!(timeout(OPENING, stream.readable()).await, Ok(Ok(()))) {
         return;
     }
-    shared.metrics.connections.inc();
-    let guest = Arc::new(Guest { address, _place: place });
+    let guest = Arc::new(Guest::new(address, place, &shared.metrics));
     let service = service_fn(|request| {
         let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));
         async move { Ok::<_, std::convert::Infallible>(receive(shared, guest, request).await) }
     });
-    let connection = http1_builder().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection =
+        http1_builder().serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).with_upgrades();
     let outcome = drained(connection, &shared.tasks, |connection| connection.graceful_shutdown()).await;
-    shared.metrics.connections.dec();
     if let Err(error) = outcome {
         debug!(client = %address, %error, "the client's connection ended");
     }
@@ -72,7 +90,7 @@ pub(super) async fn serve(shared: Arc<Shared>, client: Client) {
 
 fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD).preserve_header_case(true);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD);
     builder
 }
 
@@ -131,8 +149,14 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
     };
     let tasks = shared.tasks.clone();
     tasks.spawn(async move {
-        match hyper::upgrade::on(request).await.map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>) {
-            Ok(Ok(parts)) => opened(shared, guest, target, parts.io.into_inner(), parts.read_buf, server).await,
+        match hyper::upgrade::on(request)
+            .await
+            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<WriteDeadline<TcpStream>>>)
+        {
+            Ok(Ok(parts)) => {
+                let client = parts.io.into_inner().into_inner();
+                opened(shared, guest, target, client, parts.read_buf, server).await;
+            }
             Ok(Err(_other_stream)) => debug!("the connection is no TCP stream"),
             Err(error) => debug!(%error, "the client left before its tunnel was open"),
         }
@@ -231,17 +255,31 @@ async fn serve_tls(shared: Arc<Shared>, visit: Visit, stream: TlsStream<Prefixed
         let answer = exchange::answer(Arc::clone(&shared), visit.clone(), request);
         async move { Ok::<_, std::convert::Infallible>(answer.await) }
     });
-    let stream = TokioIo::new(stream);
+    let mut stream = WriteDeadline::new(stream);
     let outcome = if h2 {
+        // hyper waits for the preface without a deadline.
+        let Ok(Ok(preface)) = timeout(OPENING, read_preface(&mut stream)).await else { return };
+        let stream = TokioIo::new(Prefixed::new(preface, stream));
         let connection = http2_builder(&tasks).serve_connection(stream, service);
         drained(connection, &tasks, |connection| connection.graceful_shutdown()).await
     } else {
-        let connection = http1_builder().serve_connection(stream, service);
+        let connection = http1_builder().serve_connection(TokioIo::new(stream), service);
         drained(connection, &tasks, |connection| connection.graceful_shutdown()).await
     };
     if let Err(error) = outcome {
         debug!(%client, %error, "an intercepted connection ended");
     }
+}
+
+/// The first bytes of an HTTP/2 connection, at least its preface (RFC 9113 section 3.4).
+async fn read_preface(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<BytesMut> {
+    let mut bytes = BytesMut::new();
+    while bytes.len() < H2_PREFACE {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(bytes)
 }
 
 fn http2_builder(tasks: &Tasks) -> http2::Builder<Tasks> {

@@ -33,12 +33,25 @@ pub(super) const LONG_ANSWER: Duration = Duration::from_secs(15 * 60);
 const KEEP: Duration = Duration::from_secs(60);
 /// HTTP/2 flow-control windows: the defaults throttle large files on long links.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// As large as it can be: one stream that nobody reads must not hold up the others of its connection.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// The pool of upstream connections, shared by all clients.
 #[derive(Clone, Debug)]
 pub(super) struct Upstream {
-    client: Client<Connector, Body>,
+    /// HTTP/2 where the server offers it: many short answers share a connection.
+    pages: Client<Connector, Body>,
+    /// HTTP/1.1: a file that its client reads slowly has a connection to itself.
+    files: Client<Connector, Body>,
+}
+
+/// What is asked for: decides which connections are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// A page.
+    Short,
+    /// A file, or an answer of which we know nothing.
+    Long,
 }
 
 /// Why upstream gave no answer.
@@ -67,10 +80,15 @@ impl UpstreamError {
 
 impl Upstream {
     /// A pool whose TLS connections are verified as `tls` says.
-    pub(super) fn new(dialer: Arc<Dialer>, mut tls: rustls::ClientConfig) -> Self {
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    pub(super) fn new(dialer: &Arc<Dialer>, tls: &rustls::ClientConfig) -> Self {
+        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), tls.clone(), protocols);
+        Self { pages: client(&[b"h2", b"http/1.1"]), files: client(&[b"http/1.1"]) }
+    }
+
+    fn client(dialer: Arc<Dialer>, mut tls: rustls::ClientConfig, protocols: &[&[u8]]) -> Client<Connector, Body> {
+        tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         let connector = Connector { dialer, tls: TlsConnector::from(Arc::new(tls)) };
-        let client = Client::builder(TokioExecutor::new())
+        Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEEP)
@@ -79,17 +97,21 @@ impl Upstream {
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_max_header_list_size(64 * 1024)
-            .build(connector);
-        Self { client }
+            .build(connector)
     }
 
     /// Sends `request` (its target in absolute form) and waits for the answer's head, at most for `patience`.
     pub(super) async fn send(
         &self,
         request: Request<Body>,
+        size: Size,
         patience: Duration,
     ) -> Result<Response<Incoming>, UpstreamError> {
-        match timeout(patience, self.client.request(request)).await {
+        let client = match size {
+            Size::Short => &self.pages,
+            Size::Long => &self.files,
+        };
+        match timeout(patience, client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(classify(&error)),
             Err(_elapsed) => Err(UpstreamError::Timeout(patience)),

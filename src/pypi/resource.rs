@@ -109,7 +109,7 @@ impl Resource {
         let path = Path::decode(raw_path)?;
         let segments: Vec<&str> = path.segments.iter().map(AsRef::as_ref).collect();
         let mut found = match site {
-            SiteKind::Upload if *method == Method::POST => Found::new(Kind::Upload),
+            SiteKind::Upload if *method == Method::POST && segments == ["legacy"] => Found::new(Kind::Upload),
             SiteKind::Index | SiteKind::Upload | SiteKind::Files => route(&segments, method),
             SiteKind::Mirror => route(below_prefix(&segments), method),
         };
@@ -138,13 +138,14 @@ impl Resource {
 
 /// The routes of PyPI (warehouse's `routes.py`), and of the hosts that answer like it.
 fn route(segments: &[&str], method: &Method) -> Found {
-    let post = *method == Method::POST;
+    // PyPI's router asks for POST; whatever isn't a question is treated as one, so that no spelling of it slips by.
+    let asks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     match *segments {
         ["simple"] => Found::new(Kind::Root),
         ["simple", name] => Found::named(name, Kind::Page),
         ["pypi", name, "json"] => Found::named(name, Kind::LegacyJson),
         ["pypi", name, _version, "json"] => Found::named(name, Kind::LegacyJson),
-        ["pypi"] | ["RPC2"] if post => Found::new(Kind::XmlRpc),
+        ["pypi"] | ["RPC2"] if !asks => Found::new(Kind::XmlRpc),
         ["integrity", name, _release, file, "provenance"] => {
             Found::named(name, |_| Kind::Provenance).with_file(file, None)
         }
@@ -243,8 +244,9 @@ impl Found {
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
             if NAMING_KEYS.contains(&key.as_ref()) {
                 self.mention(value.trim());
-                // A search is made of words, and each may be the name.
-                value.split_whitespace().for_each(|word| self.mention(word));
+                // A search is made of words, in whatever punctuation, and each may be the name.
+                let separates = |c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c));
+                value.split(separates).for_each(|word| self.mention(word.trim_matches(['-', '_', '.'])));
             }
         }
     }
@@ -383,6 +385,8 @@ mod tests {
             ("/pypi?:action=display&name=acme", Kind::Web),
             ("/search/?q=acme", Kind::Web),
             ("/search/?q=tools+acme", Kind::Web),
+            ("/search/?q=%22acme%22", Kind::Web),
+            ("/search/?q=acme*,foo", Kind::Web),
             ("/a/route/of/tomorrow/acme/x", Kind::Web),
         ] {
             let resource = index(target);
@@ -412,6 +416,18 @@ mod tests {
     fn words_of_the_routes_are_no_names() {
         assert!(index("/simple/six/").projects.iter().all(|name| name.as_str() != "simple"));
         assert_eq!(names(&index("/pypi/six/json")), ["six"]);
+    }
+
+    #[test]
+    fn uploads_and_calls_are_told_from_pages() {
+        let upload = |method, target| Resource::of(SiteKind::Upload, &method, target).unwrap();
+        assert_eq!(upload(Method::POST, "/legacy/").kind, Kind::Upload);
+        assert_eq!(names(&upload(Method::POST, "/pypi/acme/json")), ["acme"]);
+        let odd = Method::from_bytes(b"post").unwrap();
+        for method in [Method::POST, Method::PUT, odd] {
+            assert_eq!(upload(method.clone(), "/pypi").kind, Kind::XmlRpc, "{method}");
+            assert_eq!(Resource::of(SiteKind::Index, &method, "/RPC2").unwrap().kind, Kind::XmlRpc, "{method}");
+        }
     }
 
     #[test]

@@ -191,7 +191,7 @@ impl Decisions {
             Some(path) => {
                 let file = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await?;
                 let (sender, receiver) = mpsc::channel(QUEUE);
-                tasks.spawn(write_all(file, receiver));
+                tasks.spawn_last(write_all(file, receiver));
                 Some(sender)
             }
         };

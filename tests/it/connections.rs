@@ -152,3 +152,25 @@ async fn a_drain_finishes_what_runs() {
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
     drop(standin);
 }
+
+#[tokio::test]
+async fn an_answer_before_the_body_reaches_a_client_that_sends_it_all() {
+    let world = World::new().await;
+    for length in [200, 1_000_000, 20_000_000] {
+        let tcp = world.connect("pypi.org:443").await.unwrap();
+        let (mut read, mut write) = tokio::io::split(world.tls(tcp, "pypi.org", false).await.unwrap());
+        let head = format!("POST /simple/acme/ HTTP/1.1\r\nhost: pypi.org\r\ncontent-length: {length}\r\n\r\n");
+        let sending = tokio::spawn(async move {
+            write.write_all(head.as_bytes()).await?;
+            write.write_all(&vec![0; length]).await?;
+            write.flush().await
+        });
+        let mut answer = vec![0; 4096];
+        let count = read.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..count]).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 404"), "{length}: {answer}");
+        assert_eq!(answer.contains("connection: close"), length > 16 * 1024 * 1024, "{length}: {answer}");
+        // Whether all of a body that nobody wants could be sent is not the point.
+        let _sent = sending.await.unwrap();
+    }
+}

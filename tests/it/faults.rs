@@ -140,3 +140,30 @@ async fn a_slow_upstream_is_waited_for() {
     let pypi = crate::world::pypi().latency(Duration::from_millis(300));
     assert_eq!(World::with(pypi, RULES).await.get("/simple/innocent/").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_redirect_that_cannot_be_read_is_not_passed_on() {
+    let pypi = StandIn::builder().responder(|_| {
+        let location = http::HeaderValue::from_bytes(b"/simple/acme/?x=\xe9").unwrap();
+        Response::builder().status(301).header("location", location).body(full("")).ok()
+    });
+    assert_failed(&World::with(pypi, RULES).await.get("/simple/six/").await, "bad-redirect");
+}
+
+#[tokio::test]
+async fn an_error_page_comes_in_no_coding_that_nobody_asked_for() {
+    let gzipped = {
+        use async_compression::tokio::write::GzipEncoder;
+        use tokio::io::AsyncWriteExt;
+        let mut encoder = GzipEncoder::new(Vec::new());
+        encoder.write_all(b"its words").await.unwrap();
+        encoder.shutdown().await.unwrap();
+        encoder.into_inner()
+    };
+    let pypi = StandIn::builder().responder(move |_| {
+        let response = Response::builder().status(404).header("content-encoding", "gzip");
+        response.body(full(gzipped.clone())).ok()
+    });
+    let answer = World::with(pypi, RULES).await.get("/simple/six/").await;
+    assert_eq!((answer.text().as_str(), answer.header("content-encoding")), ("its words", ""));
+}

@@ -85,3 +85,12 @@ async fn nothing_but_tls_is_spoken_with_our_hosts() {
     assert!(outcome.is_err(), "closed without an answer");
     assert_eq!(world.standin.log().len(), 0);
 }
+
+#[tokio::test]
+async fn the_upload_host_is_judged_like_the_others() {
+    let world = World::new().await;
+    let post = |target: &str| Ask::get("upload.pypi.org", target).method(http::Method::POST);
+    assert_eq!(world.ask(post("/pypi/acme/json")).await.status, 404);
+    assert!(world.ask(post("/pypi")).await.text().contains("<fault>"));
+    assert_eq!(world.standin.log().len(), 0);
+}

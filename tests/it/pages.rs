@@ -181,3 +181,25 @@ async fn file_patterns_hold_on_every_page() {
     assert!(!page.contains(".tar.gz") && page.contains("innocent-2.0-py3-none-any.whl"), "{page}");
     assert!(page.contains(r#""versions":["1.0","2.0"]"#), "2.0 has a wheel still: {page}");
 }
+
+#[tokio::test]
+async fn head_has_no_body_over_either_protocol() {
+    let world = World::new().await;
+    for target in ["/simple/acme-core/", "/simple/no-such-project/", "/simple/mixed/"] {
+        for h2 in [false, true] {
+            let mut ask = Ask::get("pypi.org", target).method(Method::HEAD).header("accept", JSON);
+            ask.h2 = h2;
+            let answer = world.ask(ask).await;
+            assert_eq!(answer.body.as_ref().map(bytes::Bytes::len), Ok(0), "{target} h2={h2}: {answer:?}");
+            assert_ne!(answer.header("content-length"), "", "{target} h2={h2}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_a_reader_came_from_is_nobodys_business() {
+    let world = World::new().await;
+    let ask = Ask::get("pypi.org", "/static/logo.svg").header("referer", "https://pypi.org/project/acme-core/");
+    world.ask(ask).await;
+    assert_eq!((world.standin.log().len(), world.leaked().len()), (1, 0));
+}

@@ -9,24 +9,34 @@ mod tell;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::header::{HOST, HeaderMap, LOCATION};
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, LOCATION};
 use http::request::Parts;
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use url::Url;
 
 use self::tell::Told;
 use super::Shared;
-use super::body::{Body, passed, streamed};
+use super::body::{Body, empty, passed, streamed};
 use super::connect::{Site, site_of};
-use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop};
+use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop, strip_referer};
 use super::reply;
-use super::upstream::{ANSWER, LONG_ANSWER, UpstreamError};
-use crate::name::{Authority, Subject};
+use super::upstream::{ANSWER, LONG_ANSWER, Size, UpstreamError};
+use crate::name::{Authority, HostName, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
+use crate::pypi::site::SiteKind;
 use crate::telemetry::{Outcome, Surface};
+
+/// The most of an unwanted body that is read, and for how long.
+const DISCARD: usize = 16 * 1024 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(10);
 
 /// Whose connection it is, and to which host it was opened.
 #[derive(Clone, Debug)]
@@ -65,14 +75,58 @@ enum Ruling<'p> {
 pub(super) async fn answer(shared: Arc<Shared>, visit: Visit, request: Request<Incoming>) -> Response<Body> {
     let id = request_id();
     let (parts, body) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    let expects_continue = parts.headers.contains_key(EXPECT);
+    let closable = parts.version <= Version::HTTP_11;
+    let mut body = Some(body);
     let mut response = match Exchange::begin(shared, visit, &id, parts) {
-        Ok(exchange) => Arc::new(exchange).run(body).await,
+        Ok(exchange) => Arc::new(exchange).run(&mut body).await,
         Err(response) => *response,
     };
+    if is_head {
+        drop_body(&mut response);
+    }
+    if let Some(unread) = body
+        && !discard(unread, expects_continue).await
+        && closable
+    {
+        // What is left of the body would be taken for the next request (RFC 9112 section 9.3).
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(reply::REQUEST_ID, id);
     }
     response
+}
+
+/// An answer to HEAD tells the length that GET's would have, and has no body: over HTTP/2 nobody takes it off for us.
+fn drop_body(response: &mut Response<Body>) {
+    let length = response.body().size_hint().exact().filter(|length| *length > 0);
+    *response.body_mut() = empty();
+    if let Some(length) = length
+        && !response.headers().contains_key(CONTENT_LENGTH)
+    {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+/// Reads what a client sends on although its answer is known: many listen only when they have said all. Whether the
+/// connection can go on; a client that waits for `100 Continue` sends nothing before it.
+async fn discard(mut body: Incoming, expects_continue: bool) -> bool {
+    if body.is_end_stream() {
+        return true;
+    }
+    let read_all = async {
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            length += frame.ok().and_then(|frame| frame.data_ref().map(Bytes::len)).unwrap_or(DISCARD);
+            if length >= DISCARD {
+                return false;
+            }
+        }
+        true
+    };
+    !expects_continue && tokio::time::timeout(DISCARD_TIME, read_all).await.unwrap_or(false)
 }
 
 impl Exchange {
@@ -101,13 +155,13 @@ impl Exchange {
         })
     }
 
-    async fn run(self: Arc<Self>, body: Incoming) -> Response<Body> {
+    async fn run(self: Arc<Self>, body: &mut Option<Incoming>) -> Response<Body> {
         let response = Arc::clone(&self).dispatch(body).await;
         self.shared.metrics.answered(self.surface, response.status().as_u16());
         response
     }
 
-    async fn dispatch(self: Arc<Self>, body: Incoming) -> Response<Body> {
+    async fn dispatch(self: Arc<Self>, body: &mut Option<Incoming>) -> Response<Body> {
         let policy = Arc::clone(&self.policy);
         let possible = match self.ruling(&policy) {
             Ruling::Allowed => None,
@@ -124,7 +178,7 @@ impl Exchange {
             Kind::Root => root::answer(self).await,
             Kind::Page(_) | Kind::LegacyJson(_) => pages::answer(self).await,
             Kind::File | Kind::Metadata => files::answer(&self, possible).await,
-            Kind::Provenance | Kind::Feed | Kind::Upload | Kind::Web => self.pass(body).await,
+            Kind::Provenance | Kind::Feed | Kind::Upload | Kind::Web => self.pass(body.take()).await,
         }
     }
 
@@ -183,19 +237,24 @@ impl Exchange {
     fn upstream_headers(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         strip_for_upstream(&mut headers);
+        strip_referer(&self.method, &mut headers);
         headers
     }
 
     /// Sends a request for this resource upstream.
     async fn ask(&self, method: Method, headers: HeaderMap, body: Body) -> Result<Response<Incoming>, UpstreamError> {
         // An upload may take long to be sent; a question is answered soon or never.
-        let patience = if http_body::Body::is_end_stream(&body) { ANSWER } else { LONG_ANSWER };
+        let patience = if body.is_end_stream() { ANSWER } else { LONG_ANSWER };
+        let size = match self.resource.kind {
+            Kind::Root | Kind::File | Kind::Metadata | Kind::Upload => Size::Long,
+            _ => Size::Short,
+        };
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.upstream_uri().map_err(|error| UpstreamError::Protocol(error.to_string()))?;
         *request.headers_mut() = headers;
         *request.version_mut() = Version::HTTP_11;
-        self.shared.upstream.send(request, patience).await
+        self.shared.upstream.send(request, size, patience).await
     }
 
     fn upstream_uri(&self) -> Result<Uri, http::Error> {
@@ -205,9 +264,9 @@ impl Exchange {
     }
 
     /// Passes a request on whose URL names nothing that is protected, and its answer back.
-    async fn pass(&self, body: Incoming) -> Response<Body> {
+    async fn pass(&self, body: Option<Incoming>) -> Response<Body> {
         let headers = self.upstream_headers();
-        match self.ask(self.method.clone(), headers, passed(body)).await {
+        match self.ask(self.method.clone(), headers, body.map_or_else(empty, passed)).await {
             Ok(response) => self.relay(response),
             Err(error) => self.fail_upstream(&error),
         }
@@ -227,13 +286,25 @@ impl Exchange {
 
     /// A redirect to a protected name is as good as the page: it would tell that the name is taken, and by what.
     fn check_location(&self, headers: &HeaderMap) -> Option<Response<Body>> {
-        let location = headers.get(LOCATION)?.to_str().ok()?;
-        let base = url::Url::parse(&self.upstream_uri().ok()?.to_string()).ok()?;
-        let target = base.join(location).ok()?;
-        let site = site_of(&self.shared.settings.sites, &target.host_str()?.parse().ok()?)?;
-        let path_and_query =
-            target.query().map_or_else(|| target.path().to_owned(), |q| format!("{}?{q}", target.path()));
-        let Ok(resource) = Resource::of(site.kind, &Method::GET, &path_and_query) else {
+        headers.get_all(LOCATION).iter().find_map(|location| match self.resolve(location) {
+            Some((host, path_and_query)) => match site_of(&self.shared.settings.sites, &host) {
+                Some(site) => self.check_target(site.kind, &path_and_query),
+                None => None,
+            },
+            None => Some(self.fail("bad-redirect", "upstream redirects to what is no URL of an index")),
+        })
+    }
+
+    /// Where a `Location` leads, seen from what was asked.
+    fn resolve(&self, location: &HeaderValue) -> Option<(HostName, String)> {
+        let base = Url::parse(&self.upstream_uri().ok()?.to_string()).ok()?;
+        let target = base.join(location.to_str().ok()?).ok()?;
+        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Some((target.host_str()?.parse().ok()?, format!("{}{query}", target.path())))
+    }
+
+    fn check_target(&self, site: SiteKind, path_and_query: &str) -> Option<Response<Body>> {
+        let Ok(resource) = Resource::of(site, &Method::GET, path_and_query) else {
             return Some(self.fail("bad-redirect", "upstream redirects to a path that no index has"));
         };
         let policy = Arc::clone(&self.policy);

@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use url::Url;
 
-use super::super::body::{Body, Decoded, empty, full};
+use super::super::body::{Body, Decoded, LARGE, empty, full};
 use super::super::judge::{Hit, PolicyJudge};
 use super::super::reply;
 use super::Exchange;
@@ -20,9 +20,6 @@ use crate::pypi::filter::{self, Received, filter_page};
 use crate::pypi::negotiate::Representation;
 use crate::pypi::resource::Kind;
 use crate::telemetry::Outcome;
-
-/// Pages larger than this are filtered off the event loop: milliseconds there would be felt by every other client.
-const LARGE: usize = 256 * 1024;
 
 /// Answers a project page or a legacy JSON.
 pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
@@ -37,14 +34,15 @@ pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
 pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: Response<Incoming>) -> Response<Body> {
     let (parts, body) = upstream.into_parts();
     let page = match Decoded::new(&parts.headers, body) {
-        Ok(decoded) => decoded.collect().await,
+        Ok(decoded) => decoded.collect(&exchange.shared.large_pages).await,
         Err(error) => Err(error),
     };
-    let page = match page {
-        Ok(page) => Bytes::from(page),
+    let (page, _place) = match page {
+        Ok((page, place)) => (Bytes::from(page), place),
         Err(error) => return exchange.fail(error.reason(), &error.to_string()),
     };
     let (working, wanted, headers) = (Arc::clone(&exchange), plan.wanted, parts.headers);
+    // Off the event loop: milliseconds there would be felt by every other client.
     let large = page.len() > LARGE;
     let work = move || {
         let judged = filter(&working, content_type(&headers), &page, wanted);

@@ -1,13 +1,13 @@
 //! How a page is asked for upstream, whatever the client asked for, and which fields its answer has.
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_NONE_MATCH, LOCATION, VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
 };
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::super::body::{Body, empty, streamed};
+use super::super::body::{Body, Decoded, empty, full};
 use super::super::headers::strip_hop_by_hop;
 use super::super::validators::Tags;
 use super::Exchange;
@@ -53,7 +53,7 @@ impl Plan {
             StatusCode::OK => return Ok(response),
             StatusCode::NOT_MODIFIED if self.headers.contains_key(IF_NONE_MATCH) => self.not_modified(&response),
             _ if status.is_redirection() && response.headers().contains_key(LOCATION) => exchange.relay(response),
-            _ if status.is_client_error() || status.is_server_error() => Self::pass_error(response),
+            _ if status.is_client_error() || status.is_server_error() => pass_error(exchange, response).await,
             _ => exchange.fail("upstream-status", &format!("upstream answered {status} to a page")),
         }))
     }
@@ -64,17 +64,6 @@ impl Plan {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.headers_mut() = self.page_headers(upstream.headers());
         response
-    }
-
-    /// An error page of upstream's: it names nothing, but it must not be remembered either.
-    fn pass_error(response: Response<Incoming>) -> Response<Body> {
-        let (mut parts, body) = response.into_parts();
-        strip_hop_by_hop(&mut parts.headers);
-        parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        parts.headers.remove(ETAG);
-        parts.extensions.clear();
-        parts.version = http::Version::default();
-        Response::from_parts(parts, streamed(body))
     }
 
     /// The fields of a page of ours. Upstream's validators and lengths are of another body.
@@ -92,6 +81,25 @@ impl Plan {
         }
         headers
     }
+}
+
+/// An error page of upstream's: it names nothing, but it must not be remembered, and it is not in a coding that the
+/// client has asked for.
+async fn pass_error(exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let words = match Decoded::new(&parts.headers, body) {
+        Ok(decoded) => decoded.collect(&exchange.shared.large_pages).await.map(|(words, _)| words),
+        Err(error) => Err(error),
+    };
+    strip_hop_by_hop(&mut parts.headers);
+    for name in [ETAG, CONTENT_ENCODING, CONTENT_LENGTH] {
+        parts.headers.remove(name);
+    }
+    parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    parts.extensions.clear();
+    parts.version = http::Version::default();
+    // Its status is what counts; a body that broke off is none.
+    Response::from_parts(parts, full(words.unwrap_or_default()))
 }
 
 /// A response's `Content-Type`.
