@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let mut sound = true;
     for failed in settings.check_assertions(&policy) {
         sound = false;
-        console.line(format_args!("{} {failed}", console.paint(Style::Red, "assertion failed:")))?;
+        console.line(failed)?;
     }
     for lint in settings.lints(today) {
         console.line(lint)?;

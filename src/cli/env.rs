@@ -1,10 +1,8 @@
 //! `namewall env`: the variables which point every client at a running proxy.
 
-use std::ffi::OsStr;
-
 use super::output::Console;
 use super::{Common, Failure, Outcome};
-use crate::clients::env::{Format, print, variables};
+use crate::clients::env::{Format, for_environment, print};
 use crate::config::environment::Environment;
 use crate::name::HostName;
 use crate::tls::bundle::write_bundle;
@@ -37,8 +35,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     // The variables name these files, so they have to be there.
     write_bundle(&bundle, &authority)?;
     let environment = Environment::from_process();
-    let no_proxy = environment.var("NO_PROXY").or_else(|| environment.var("no_proxy")).and_then(OsStr::to_str);
-    console.text(&print(&variables(&proxy, &bundle, &ca, no_proxy), arguments.format))?;
+    let (variables, dropped) = for_environment(&environment, hosts.iter(), &proxy, &bundle, &ca);
+    super::tell_of_dropped(&dropped, console);
+    console.text(&print(&variables, arguments.format))?;
     Ok(Outcome::Fine)
 }
 

@@ -1,5 +1,7 @@
 //! `namewall explain`: whether a name, a file, a URL or a requirement is protected, by which rule, and why.
 
+use std::fmt::Display;
+
 use http::Method;
 use serde_json::{Value, json};
 
@@ -9,7 +11,7 @@ use crate::config::Settings;
 use crate::name::{FileName, HostName, ProjectName, Subject};
 use crate::policy::{Match, Policy, Verdict};
 use crate::pypi::resource::Resource;
-use crate::pypi::site::SiteKind;
+use crate::pypi::site::site_of;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -50,7 +52,10 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
 fn read(text: &str, settings: &Settings) -> Result<Thing, Failure> {
     let thing = |kind, projects, files| Thing { written: text.to_owned(), kind, projects, files };
     if text.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-        return read_url(text, settings).map(|resource| thing("url", resource.projects, resource.files));
+        return Ok(match read_url(text, settings)? {
+            Some(resource) => thing("url", resource.projects, resource.files),
+            None => thing("url of a host that is not intercepted", vec![], vec![]),
+        });
     }
     if let Ok(file) = FileName::parse(text)
         && file.is_distribution()
@@ -60,16 +65,30 @@ fn read(text: &str, settings: &Settings) -> Result<Thing, Failure> {
     if let Ok(project) = ProjectName::parse(text) {
         return Ok(thing("project", vec![project], vec![]));
     }
+    // A path: people paste what they see.
+    let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
+    if !text.contains("://")
+        && let Ok(file) = FileName::parse(last)
+        && file.is_distribution()
+    {
+        return Ok(thing("file", vec![], vec![file]));
+    }
     // A requirement (PEP 508): the name, then extras, a version, a marker or a URL. The URL names something too.
     let (name, rest) = text.split_at(text.find(|c: char| !is_name_character(c)).unwrap_or(text.len()));
-    let project = ProjectName::parse(name.trim())
-        .map_err(|why| Failure::Usage(format!("`{text}` is no project name, file name, URL or requirement: {why}")))?;
+    let usage = |why: &dyn Display| {
+        Failure::Usage(format!("`{text}` is no project name, file name, URL or requirement: {why}"))
+    };
+    let project = ProjectName::parse(name).map_err(|why| usage(&why))?;
+    if !rest.trim_start().starts_with(['[', '(', '<', '>', '=', '!', '~', ';', '@']) {
+        return Err(usage(&format_args!("`{}` can't follow a name", rest.trim())));
+    }
     let url = rest.split_once('@').map(|(_, url)| url.split_whitespace().next().unwrap_or_default());
     let mut requirement = thing("requirement", vec![project], vec![]);
     if let Some(url) = url.filter(|url| url.contains("://")) {
-        let resource = read_url(url, settings)?;
-        requirement.projects.extend(resource.projects);
-        requirement.files.extend(resource.files);
+        if let Some(resource) = read_url(url, settings)? {
+            requirement.projects.extend(resource.projects);
+            requirement.files.extend(resource.files);
+        }
     }
     Ok(requirement)
 }
@@ -78,14 +97,14 @@ const fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
-fn read_url(text: &str, settings: &Settings) -> Result<Resource, Failure> {
-    let usage = |why: &dyn std::fmt::Display| Failure::Usage(format!("`{text}` is no URL of an index: {why}"));
+/// What a URL asks for; `None` on a host that the proxy doesn't look into.
+fn read_url(text: &str, settings: &Settings) -> Result<Option<Resource>, Failure> {
+    let usage = |why: &dyn Display| Failure::Usage(format!("`{text}` is no URL of an index: {why}"));
     let url = url::Url::parse(text).map_err(|why| usage(&why))?;
     let host: HostName = url.host_str().unwrap_or_default().parse().map_err(|why| usage(&why))?;
-    // On a host that is not intercepted, the URL is read as on a mirror: that is what it would have to be.
-    let kind = settings.sites.get(&host).copied().unwrap_or(SiteKind::Mirror);
+    let Some(site) = site_of(&settings.sites, &host) else { return Ok(None) };
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Resource::of(kind, &Method::GET, &format!("{}{query}", url.path())).map_err(|why| usage(&why))
+    Resource::of(site.kind, &Method::GET, &format!("{}{query}", url.path())).map(Some).map_err(|why| usage(&why))
 }
 
 /// The first protecting verdict on anything that the thing names.
@@ -136,7 +155,11 @@ fn as_text(thing: &Thing, verdict: &Verdict<'_>, console: &Console) -> String {
             let word = console.paint(Style::Green, "allowed");
             format!("{name}: {word}, but an audit rule would hide it\n{}", details(found))
         }
-        (None, None) => format!("{name}: {}\n", console.paint(Style::Green, "allowed")),
+        (None, None) => {
+            let note =
+                if thing.kind.contains("not intercepted") { format!(" ({})", thing.kind) } else { String::new() };
+            format!("{name}: {}{note}\n", console.paint(Style::Green, "allowed"))
+        }
     }
 }
 

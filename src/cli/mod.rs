@@ -37,11 +37,11 @@ struct Cli {
 /// What every command takes.
 #[derive(Debug, Args)]
 struct Common {
-    /// The config file [default: ./namewall.toml, then the user's, then the machine's]
+    /// The config file [default: $NAMEWALL_CONFIG, ./namewall.toml, the user's, the machine's]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Protect names like this one, too (repeatable): acme, acme-*, re:acme-(core|data)[0-9]+
-    #[arg(long, global = true, value_name = "PATTERN")]
+    #[arg(long, global = true, value_name = "PATTERN", allow_hyphen_values = true)]
     protect: Vec<String>,
     /// Say more (twice: everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -201,6 +201,14 @@ fn asserted_policy(settings: &Settings) -> Result<Policy, Failure> {
     }
     let lines: Vec<String> = failed.iter().map(ToString::to_string).collect();
     Err(Failure::Usage(format!("an assertion of the config does not hold:\n  {}", lines.join("\n  "))))
+}
+
+/// Says which entries of an inherited `NO_PROXY` would have led past the proxy.
+fn tell_of_dropped(dropped: &[String], console: &Console) {
+    if !dropped.is_empty() {
+        let entries = dropped.join(", ");
+        console.error(format_args!("namewall: left out of NO_PROXY, because it covers PyPI's hosts: {entries}"));
+    }
 }
 
 /// Says so when our own environment names a proxy: this version connects directly, and silence would mislead.

@@ -1,6 +1,6 @@
 //! `namewall run -- CMD…`: a private proxy on a free port for one command and its children, and a summary at the end.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::output::Console;
@@ -34,9 +34,12 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
     let rules = settings.rules.clone();
+    if rules.is_empty() {
+        console.error("namewall: no rule is in force, so nothing is hidden: name what is yours with --protect");
+    }
     let (code, tally) = block_on(async {
         let proxy = Proxy::start(settings, policy).await?;
-        let code = run::run(&arguments.command, &variables(&proxy)).await;
+        let code = run::run(&arguments.command, &variables(&proxy, console)).await;
         let tally = proxy.tally();
         // The command has ended: nobody is left whose requests could be worth waiting for.
         proxy.stop(std::future::ready(())).await;
@@ -48,11 +51,13 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     Ok(Outcome::Code(if arguments.strict && code == 0 && refused(&tally) { 1 } else { code }))
 }
 
-fn variables(proxy: &Proxy) -> Vec<env::Variable> {
+fn variables(proxy: &Proxy, console: &Console) -> Vec<env::Variable> {
     let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
-    let environment = Environment::from_process();
-    let no_proxy = environment.var("NO_PROXY").or_else(|| environment.var("no_proxy")).and_then(OsStr::to_str);
-    env::variables(&format!("http://{address}"), proxy.bundle(), proxy.ca(), no_proxy)
+    let (environment, sites) = (Environment::from_process(), proxy.settings().sites.keys());
+    let url = format!("http://{address}");
+    let (variables, dropped) = env::for_environment(&environment, sites, &url, proxy.bundle(), proxy.ca());
+    super::tell_of_dropped(&dropped, console);
+    variables
 }
 
 /// Whether the command has asked for a protected file. (That a page is hidden is how an install is meant to go on.)

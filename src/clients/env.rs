@@ -4,10 +4,14 @@
 //! set. Most clients replace their roots by the bundle that they are given, so the bundle always holds the public roots
 //! too, and none of the variables names our certificate alone except Node's, which adds.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+
+use crate::config::environment::Environment;
+use crate::name::HostName;
 
 /// One variable: its name and its value.
 pub type Variable = (&'static str, String);
@@ -55,10 +59,38 @@ pub fn variables(proxy: &str, bundle: &Path, ca: &Path, no_proxy: Option<&str>) 
         // Node shares the shell. It adds to its roots.
         ("NODE_EXTRA_CA_CERTS", ca.display().to_string()),
     ];
-    if let Some(no_proxy) = no_proxy.filter(|hosts| !hosts.is_empty()) {
+    if let Some(no_proxy) = no_proxy {
         variables.extend([("NO_PROXY", no_proxy.to_owned()), ("no_proxy", no_proxy.to_owned())]);
     }
     variables
+}
+
+/// The variables for the clients of this environment: its own `NO_PROXY` stays in force but for what would lead past
+/// the proxy to one of `sites`, and a `PIP_PROXY` of its own, which pip prefers to all others, is replaced.
+/// Gives the dropped entries of `NO_PROXY` too: whoever wrote them should know.
+#[must_use]
+pub fn for_environment<'s>(
+    environment: &Environment,
+    sites: impl Iterator<Item = &'s HostName> + Clone,
+    proxy: &str,
+    bundle: &Path,
+    ca: &Path,
+) -> (Vec<Variable>, Vec<String>) {
+    let inherited = environment.var("NO_PROXY").or_else(|| environment.var("no_proxy")).and_then(OsStr::to_str);
+    let entries = inherited.into_iter().flat_map(|hosts| hosts.split(',')).map(str::trim).filter(|e| !e.is_empty());
+    let (dropped, kept): (Vec<&str>, Vec<&str>) = entries.partition(|entry| leads_past(entry, sites.clone()));
+    let no_proxy = inherited.map(|_| kept.join(","));
+    let mut variables = variables(proxy, bundle, ca, no_proxy.as_deref());
+    if environment.var("PIP_PROXY").is_some() {
+        variables.push(("PIP_PROXY", proxy.to_owned()));
+    }
+    (variables, dropped.into_iter().map(str::to_owned).collect())
+}
+
+/// Whether a `NO_PROXY` entry covers one of `sites`, in the widest reading that a client has of it.
+fn leads_past<'s>(entry: &str, mut sites: impl Iterator<Item = &'s HostName>) -> bool {
+    let host = entry.split_once(':').map_or(entry, |(host, _)| host).trim_start_matches('*').trim_start_matches('.');
+    host.is_empty() || host.parse().is_ok_and(|parent: HostName| sites.any(|site| site.is_within(&parent)))
 }
 
 /// The variables as text in `format`, each line ended.
@@ -110,6 +142,24 @@ mod tests {
         let script = format!("{}printf '%s' \"$A\"", some(Format::Sh));
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "it's $5");
+    }
+
+    #[test]
+    fn an_inherited_bypass_of_our_hosts_is_dropped() {
+        let sites: Vec<HostName> = ["pypi.org", "files.pythonhosted.org"].map(|host| host.parse().unwrap()).into();
+        let set = |no_proxy| {
+            let environment = Environment::from_pairs([("NO_PROXY", no_proxy), ("PIP_PROXY", "http://corp:1")]);
+            let paths = (Path::new("/b.pem"), Path::new("/ca.pem"));
+            let (variables, dropped) = for_environment(&environment, sites.iter(), "http://p:1", paths.0, paths.1);
+            let value = |name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone()).unwrap();
+            assert_eq!(value("PIP_PROXY"), "http://p:1");
+            (value("NO_PROXY"), dropped.len())
+        };
+        assert_eq!(set("corp.example, 10.0.0.0/8,localhost"), ("corp.example,10.0.0.0/8,localhost".into(), 0));
+        assert_eq!(set("pypi.org,.pythonhosted.org,corp.example"), ("corp.example".into(), 2));
+        for all in ["*", "org", "*.org", ".PyPI.org:443"] {
+            assert_eq!(set(all), (String::new(), 1), "{all}");
+        }
     }
 
     #[test]

@@ -4,14 +4,7 @@ use std::collections::HashMap;
 
 use crate::name::HostName;
 use crate::net::peek::{FirstBytes, FirstProtocol};
-use crate::pypi::site::SiteKind;
-
-/// A host that is intercepted, and what it serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Site {
-    pub(super) host: HostName,
-    pub(super) kind: SiteKind,
-}
+use crate::pypi::site::{Site, SiteKind, site_of};
 
 /// What is done with a connection whose first bytes are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,19 +19,6 @@ pub(super) enum Route {
     Tunnel,
     /// Closed: on an intercepted host nothing but TLS is spoken.
     Close,
-}
-
-/// The intercepted site that `host` is, or is a sub-domain of.
-pub(super) fn site_of(sites: &HashMap<HostName, SiteKind>, host: &HostName) -> Option<Site> {
-    // The nearest listed parent decides: `test.pypi.org` before `pypi.org`.
-    let mut rest = Some(host.as_str());
-    while let Some(name) = rest {
-        if let Some(kind) = name.parse::<HostName>().ok().and_then(|parent| sites.get(&parent)) {
-            return Some(Site { host: host.clone(), kind: *kind });
-        }
-        rest = name.split_once('.').map(|(_, parent)| parent);
-    }
-    None
 }
 
 /// What to do with a connection that CONNECT opened to `target`, given its first bytes.

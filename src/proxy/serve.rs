@@ -23,7 +23,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
 use super::body::{Body, empty};
-use super::connect::{Route, decide, site_of};
+use super::connect::{Route, decide};
 use super::exchange::{self, Visit};
 use super::{Shared, forward, reply};
 use crate::name::Authority;
@@ -33,6 +33,7 @@ use crate::net::listen::{Client, Place};
 use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
 use crate::net::tunnel::{IdleLimits, carry};
+use crate::pypi::site::site_of;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
 

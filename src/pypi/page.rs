@@ -151,7 +151,10 @@ fn required<'a>(members: &[Member<'a>], key: &str) -> Result<Value<'a>, Malforme
 /// Whether a member points at other repositories (PEP 708, rejected). No client acts on it, and none shall: what is
 /// protected here could be listed there.
 fn holds_other_repositories(member: &Member<'_>) -> bool {
-    member.key.is("alternate-locations") || (member.key.is("meta") && member.value.get("tracks").is_some())
+    // PyPI writes an empty list on each page: that names nobody.
+    let names_some = |list: Value<'_>| !list.elements().is_ok_and(|list| list.is_some_and(|list| list.is_empty()));
+    (member.key.is("alternate-locations") && names_some(member.value))
+        || (member.key.is("meta") && member.value.get("tracks").is_some())
 }
 
 fn write_meta(meta: Value<'_>, out: &mut Vec<u8>) {

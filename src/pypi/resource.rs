@@ -110,7 +110,8 @@ impl Resource {
         let segments: Vec<&str> = path.segments.iter().map(AsRef::as_ref).collect();
         let mut found = match site {
             SiteKind::Upload if *method == Method::POST && segments == ["legacy"] => Found::new(Kind::Upload),
-            SiteKind::Index | SiteKind::Upload | SiteKind::Files => route(&segments, method),
+            SiteKind::Index | SiteKind::Upload => route(&segments, method),
+            SiteKind::Files => route(&segments, method).or_file(&segments),
             SiteKind::Mirror => route(below_prefix(&segments), method),
         };
         // Whatever was lost in normalising the path may be what another server on the way sees.
@@ -221,6 +222,19 @@ impl Found {
             Err(_not_a_file) => self.kind = Kind::Nothing,
         }
         self
+    }
+
+    /// On a host of files, a path that ends like a distribution is one, however deep it lies.
+    fn or_file(self, segments: &[&str]) -> Self {
+        let last = segments.last().and_then(|last| FileName::parse(last).ok()).filter(FileName::is_distribution);
+        match last {
+            Some(file) if self.kind == Kind::Web => {
+                let mut found = Self::new(Kind::File).with_file(file.as_str(), Some(Kind::Metadata));
+                found.mention_all(segments.split_last().map_or(&[], |(_, folders)| folders));
+                found
+            }
+            _ => self,
+        }
     }
 
     fn mention_all(&mut self, segments: &[impl AsRef<str>]) {
@@ -407,6 +421,8 @@ mod tests {
         let legacy = "/packages/source/A/Acme/acme-1.0.tar.gz";
         let legacy = Resource::of(SiteKind::Files, &Method::GET, legacy).unwrap();
         assert_eq!((names(&legacy), &legacy.kind), (vec!["acme"], &Kind::File));
+        let odd = Resource::of(SiteKind::Files, &Method::GET, "/packages/aa/bb/acme-1.0-py3-none-any.whl").unwrap();
+        assert_eq!((odd.kind, odd.files.len()), (Kind::File, 1));
         // Conveyor would join this to acme's JSON.
         let dots = Resource::of(SiteKind::Files, &Method::GET, "/packages/source/x/x%2F..%2Facme/acme-1.0.tar.gz");
         assert!(names(&dots.unwrap()).contains(&"acme"));

@@ -1,5 +1,7 @@
 //! PyPI's hosts, and what each of them serves.
 
+use std::collections::HashMap;
+
 use crate::name::HostName;
 
 /// What a host serves; decides how its URLs are read.
@@ -13,6 +15,15 @@ pub enum SiteKind {
     Upload,
     /// A host of somebody else's that has an index and files on it, below any path.
     Mirror,
+}
+
+/// A host that is intercepted, and what it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The host.
+    pub host: HostName,
+    /// What it serves.
+    pub kind: SiteKind,
 }
 
 /// The hosts that are intercepted by default.
@@ -54,6 +65,20 @@ impl SiteKind {
 /// The default hosts, parsed.
 pub fn default_sites() -> impl Iterator<Item = (HostName, SiteKind)> {
     SITES.iter().filter_map(|(host, kind)| Some((host.parse().ok()?, *kind)))
+}
+
+/// The intercepted site that `host` is, or is a sub-domain of.
+#[must_use]
+pub fn site_of(sites: &HashMap<HostName, SiteKind>, host: &HostName) -> Option<Site> {
+    // The nearest listed parent decides: `test.pypi.org` before `pypi.org`.
+    let mut rest = Some(host.as_str());
+    while let Some(name) = rest {
+        if let Some(kind) = name.parse::<HostName>().ok().and_then(|parent| sites.get(&parent)) {
+            return Some(Site { host: host.clone(), kind: *kind });
+        }
+        rest = name.split_once('.').map(|(_, parent)| parent);
+    }
+    None
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Verbosity {
             Self::Quiet => "error",
             Self::Normal => "warn,namewall=info",
             Self::Verbose => "warn,namewall=debug",
-            Self::Trace => "debug,namewall=trace",
+            Self::Trace => "info,namewall=trace",
         };
         EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(own)
     }

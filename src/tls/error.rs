@@ -19,9 +19,7 @@ pub enum CaError {
         dir: PathBuf,
     },
     /// One file of the pair is there without the other.
-    #[error(
-        "`{present}` is there, but `{missing}` is not: put it back, or run `namewall ca init --force` for a new pair"
-    )]
+    #[error("`{present}` is there, but `{missing}` is not: put it back, or run `namewall ca renew` for a new pair")]
     HalfMissing {
         /// The file that is there.
         present: PathBuf,

@@ -99,7 +99,12 @@ fn explain_knows_names_files_urls_and_requirements() {
     let json = shell.run(&["explain", "--json", "acme-core"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!((&json[0]["verdict"], &json[0]["rule"]), (&"protected".into(), &"acme".into()));
-    assert_eq!(shell.run(&["explain", "///"]).status.code(), Some(2));
+    for nonsense in ["///", "bad name!", "acme core"] {
+        assert_eq!(shell.run(&["explain", nonsense]).status.code(), Some(2), "{nonsense}");
+    }
+    assert_eq!(shell.run(&["explain", "./dist/acme_core-1.0-py3-none-any.whl"]).status.code(), Some(1));
+    let elsewhere = shell.run(&["explain", "https://pypi.acme.example/simple/acme-core/"]);
+    assert!(stdout(&elsewhere).contains("not intercepted"), "{}", stdout(&elsewhere));
 }
 
 #[test]
@@ -137,6 +142,10 @@ fn run_is_its_command_with_a_proxy() {
     assert!(stderr(&output).contains("nothing was hidden"), "{}", stderr(&output));
     let piped = shell.piped(&["run", "--", "cat"], "through");
     assert_eq!((piped.status.code(), stdout(&piped).as_str()), (Some(0), "through"));
+    let mut bypass = shell.command(&["run", "--", "sh", "-c", "echo [$NO_PROXY]"]);
+    let bypass = bypass.env("NO_PROXY", "pypi.org,corp.example").output().unwrap();
+    assert_eq!(stdout(&bypass), "[corp.example]\n");
+    assert!(stderr(&bypass).contains("pypi.org"), "{}", stderr(&bypass));
     assert_eq!(shell.run(&["run", "--", "sh", "-c", "kill -9 $$"]).status.code(), Some(137));
     assert_eq!(shell.run(&["run", "--", "no-such-command-here"]).status.code(), Some(127));
     assert_eq!(shell.run(&["run"]).status.code(), Some(2));

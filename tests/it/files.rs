@@ -28,6 +28,7 @@ async fn a_protected_file_is_refused_in_every_way_of_asking() {
         wheel.replace("acme_core", "%61cme_core"),
         format!("{wheel}?x=y"),
         "/packages/py3/a/acme-core/acme_core-99.0-py3-none-any.whl".to_owned(),
+        "/packages/aa/bb/acme_core-99.0-py3-none-any.whl".to_owned(),
     ] {
         for method in [Method::GET, Method::HEAD] {
             let ask = Ask::get(FILES, target.clone()).method(method).header("range", "bytes=-100");

@@ -56,7 +56,7 @@ async fn plain_http_in_absolute_form_is_judged_alike() {
 async fn sub_domains_are_ours_too() {
     let world = World::new().await;
     let answer = world.ask(Ask::get("cdn.files.pythonhosted.org", "/acme-1.0-py3-none-any.whl")).await;
-    assert_eq!(answer.status, 404);
+    assert_eq!(answer.status, 403);
 }
 
 #[tokio::test]

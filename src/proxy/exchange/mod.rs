@@ -24,14 +24,13 @@ use url::Url;
 use self::tell::Told;
 use super::Shared;
 use super::body::{Body, empty, passed, streamed};
-use super::connect::{Site, site_of};
 use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop, strip_referer};
 use super::reply;
 use super::upstream::{ANSWER, LONG_ANSWER, Size, UpstreamError};
 use crate::name::{Authority, HostName, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
-use crate::pypi::site::SiteKind;
+use crate::pypi::site::{Site, SiteKind, site_of};
 use crate::telemetry::{Outcome, Surface};
 
 /// The most of an unwanted body that is read, and for how long.
@@ -157,7 +156,12 @@ impl Exchange {
 
     async fn run(self: Arc<Self>, body: &mut Option<Incoming>) -> Response<Body> {
         let response = Arc::clone(&self).dispatch(body).await;
-        self.shared.metrics.answered(self.surface, response.status().as_u16());
+        let status = response.status().as_u16();
+        self.shared.metrics.answered(self.surface, status);
+        if !response.headers().contains_key(reply::DECISION) {
+            let (surface, host) = (self.surface.as_str(), &self.visit.site.host);
+            tracing::debug!(request_id = self.id, surface, %host, path = self.path, status, "allowed");
+        }
         response
     }
 

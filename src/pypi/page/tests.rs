@@ -213,6 +213,14 @@ fn what_is_no_page_is_refused() {
 }
 
 #[test]
+fn an_empty_list_of_other_repositories_is_no_reason_to_write_a_page_anew() {
+    let source = r#"{"alternate-locations":[],"files":[],"meta":{"api-version":"1.4"},"name":"sample","versions":[]}"#;
+    assert_eq!(filtered(source).unwrap().to_json().unwrap(), source.as_bytes());
+    let named = source.replace("[],\"files", "[\"https://evil.example/simple/sample/\"],\"files");
+    assert!(!String::from_utf8_lossy(&filtered(&named).unwrap().to_json().unwrap()).contains("evil"));
+}
+
+#[test]
 fn html_in_html_out() {
     let source = br#"<a HREF='&#104;idden-x-1.0.zip'>a</a><a href="sample-1.0.zip#sha256=00&amp;x" data-yanked
         data-requires-python='&gt;3' onclick=evil data-size=7>whatever</a><a>no link</a>"#;
