@@ -3,7 +3,6 @@
 use super::output::Console;
 use super::{Common, Failure, Outcome};
 use crate::config::{CaSource, Settings};
-use crate::name::HostName;
 use crate::tls::CertificateAuthority;
 use crate::tls::bundle::{bundle_pem, write_bundle};
 
@@ -25,7 +24,7 @@ pub(super) enum Action {
 
 pub(super) fn run(action: &Action, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     let settings = common.settings()?;
-    let hosts: Vec<HostName> = settings.sites.keys().cloned().collect();
+    let hosts = settings.hosts();
     let authority = match (action, &settings.ca) {
         (Action::Renew, CaSource::Dir(dir)) => CertificateAuthority::renew(dir, &hosts)?,
         (Action::Renew, CaSource::Pair { cert, .. }) => {

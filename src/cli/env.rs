@@ -4,7 +4,6 @@ use super::output::Console;
 use super::{Common, Failure, Outcome};
 use crate::clients::env::{Format, for_environment, print};
 use crate::config::environment::Environment;
-use crate::name::HostName;
 use crate::tls::bundle::write_bundle;
 
 #[derive(Debug, clap::Args)]
@@ -29,13 +28,13 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         (None, Some(address)) => format!("http://{address}"),
         (None, None) => return Err(Failure::Usage("the config has no listen address; name one with --proxy".into())),
     };
-    let hosts: Vec<HostName> = settings.sites.keys().cloned().collect();
+    let hosts = settings.hosts();
     let authority = settings.ca.authority(&hosts)?;
     let (ca, bundle) = settings.ca.public_files();
     // The variables name these files, so they have to be there.
     write_bundle(&bundle, &authority)?;
     let environment = Environment::from_process();
-    let (variables, dropped) = for_environment(&environment, hosts.iter(), &proxy, &bundle, &ca);
+    let (variables, dropped) = for_environment(&environment, &hosts, &proxy, &bundle, &ca);
     super::tell_of_dropped(&dropped, console);
     console.text(&print(&variables, arguments.format))?;
     Ok(Outcome::Fine)

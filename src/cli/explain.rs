@@ -84,11 +84,11 @@ fn read(text: &str, settings: &Settings) -> Result<Thing, Failure> {
     }
     let url = rest.split_once('@').map(|(_, url)| url.split_whitespace().next().unwrap_or_default());
     let mut requirement = thing("requirement", vec![project], vec![]);
-    if let Some(url) = url.filter(|url| url.contains("://")) {
-        if let Some(resource) = read_url(url, settings)? {
-            requirement.projects.extend(resource.projects);
-            requirement.files.extend(resource.files);
-        }
+    if let Some(url) = url.filter(|url| url.contains("://"))
+        && let Some(resource) = read_url(url, settings)?
+    {
+        requirement.projects.extend(resource.projects);
+        requirement.files.extend(resource.files);
     }
     Ok(requirement)
 }

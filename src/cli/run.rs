@@ -53,9 +53,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
 
 fn variables(proxy: &Proxy, console: &Console) -> Vec<env::Variable> {
     let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
-    let (environment, sites) = (Environment::from_process(), proxy.settings().sites.keys());
+    let (environment, sites) = (Environment::from_process(), proxy.settings().hosts());
     let url = format!("http://{address}");
-    let (variables, dropped) = env::for_environment(&environment, sites, &url, proxy.bundle(), proxy.ca());
+    let (variables, dropped) = env::for_environment(&environment, &sites, &url, proxy.bundle(), proxy.ca());
     super::tell_of_dropped(&dropped, console);
     variables
 }

@@ -69,16 +69,16 @@ pub fn variables(proxy: &str, bundle: &Path, ca: &Path, no_proxy: Option<&str>) 
 /// the proxy to one of `sites`, and a `PIP_PROXY` of its own, which pip prefers to all others, is replaced.
 /// Gives the dropped entries of `NO_PROXY` too: whoever wrote them should know.
 #[must_use]
-pub fn for_environment<'s>(
+pub fn for_environment(
     environment: &Environment,
-    sites: impl Iterator<Item = &'s HostName> + Clone,
+    sites: &[HostName],
     proxy: &str,
     bundle: &Path,
     ca: &Path,
 ) -> (Vec<Variable>, Vec<String>) {
     let inherited = environment.var("NO_PROXY").or_else(|| environment.var("no_proxy")).and_then(OsStr::to_str);
     let entries = inherited.into_iter().flat_map(|hosts| hosts.split(',')).map(str::trim).filter(|e| !e.is_empty());
-    let (dropped, kept): (Vec<&str>, Vec<&str>) = entries.partition(|entry| leads_past(entry, sites.clone()));
+    let (dropped, kept): (Vec<&str>, Vec<&str>) = entries.partition(|entry| leads_past(entry, sites));
     let no_proxy = inherited.map(|_| kept.join(","));
     let mut variables = variables(proxy, bundle, ca, no_proxy.as_deref());
     if environment.var("PIP_PROXY").is_some() {
@@ -88,9 +88,9 @@ pub fn for_environment<'s>(
 }
 
 /// Whether a `NO_PROXY` entry covers one of `sites`, in the widest reading that a client has of it.
-fn leads_past<'s>(entry: &str, mut sites: impl Iterator<Item = &'s HostName>) -> bool {
+fn leads_past(entry: &str, sites: &[HostName]) -> bool {
     let host = entry.split_once(':').map_or(entry, |(host, _)| host).trim_start_matches('*').trim_start_matches('.');
-    host.is_empty() || host.parse().is_ok_and(|parent: HostName| sites.any(|site| site.is_within(&parent)))
+    host.is_empty() || host.parse().is_ok_and(|parent: HostName| sites.iter().any(|site| site.is_within(&parent)))
 }
 
 /// The variables as text in `format`, each line ended.
@@ -150,7 +150,7 @@ mod tests {
         let set = |no_proxy| {
             let environment = Environment::from_pairs([("NO_PROXY", no_proxy), ("PIP_PROXY", "http://corp:1")]);
             let paths = (Path::new("/b.pem"), Path::new("/ca.pem"));
-            let (variables, dropped) = for_environment(&environment, sites.iter(), "http://p:1", paths.0, paths.1);
+            let (variables, dropped) = for_environment(&environment, &sites, "http://p:1", paths.0, paths.1);
             let value = |name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone()).unwrap();
             assert_eq!(value("PIP_PROXY"), "http://p:1");
             (value("NO_PROXY"), dropped.len())

@@ -61,6 +61,14 @@ pub enum CaSource {
     },
 }
 
+impl Settings {
+    /// The intercepted hosts: for which the authority has to be able to sign.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<HostName> {
+        self.sites.keys().cloned().collect()
+    }
+}
+
 impl CaSource {
     /// The files that clients may read: the certificate, and the bundle of it and the public roots.
     #[must_use]

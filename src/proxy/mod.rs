@@ -100,7 +100,7 @@ impl Proxy {
     /// # Errors
     /// [`StartError`].
     pub async fn start(settings: Settings, policy: Policy) -> Result<Self, StartError> {
-        let hosts: Vec<HostName> = settings.sites.keys().cloned().collect();
+        let hosts = settings.hosts();
         let authority = Arc::new(settings.ca.authority(&hosts)?);
         let (ca, bundle) = settings.ca.public_files();
         let (tls, leaves) = prepare_tls(&settings, &authority, &hosts, &bundle)?;
