@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     things: Vec<String>,
 }
 
+/// The kind of a URL that the proxy has nothing to do with.
+const ELSEWHERE: &str = "url of a host that is not intercepted";
+
 /// What a thing turned out to be, and all that it names.
 struct Thing {
     written: String,
@@ -54,24 +57,19 @@ fn read(text: &str, settings: &Settings) -> Result<Thing, Failure> {
     if text.split_once("://").is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
         return Ok(match read_url(text, settings)? {
             Some(resource) => thing("url", resource.projects, resource.files),
-            None => thing("url of a host that is not intercepted", vec![], vec![]),
+            None => thing(ELSEWHERE, vec![], vec![]),
         });
     }
-    if let Ok(file) = FileName::parse(text)
-        && file.is_distribution()
-    {
-        return Ok(thing("file", vec![], vec![file]));
-    }
-    if let Ok(project) = ProjectName::parse(text) {
-        return Ok(thing("project", vec![project], vec![]));
-    }
-    // A path: people paste what they see.
+    // A file name, or a path to one: people paste what they see.
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
     if !text.contains("://")
         && let Ok(file) = FileName::parse(last)
         && file.is_distribution()
     {
         return Ok(thing("file", vec![], vec![file]));
+    }
+    if let Ok(project) = ProjectName::parse(text) {
+        return Ok(thing("project", vec![project], vec![]));
     }
     // A requirement (PEP 508): the name, then extras, a version, a marker or a URL. The URL names something too.
     let (name, rest) = text.split_at(text.find(|c: char| !is_name_character(c)).unwrap_or(text.len()));
@@ -156,8 +154,7 @@ fn as_text(thing: &Thing, verdict: &Verdict<'_>, console: &Console) -> String {
             format!("{name}: {word}, but an audit rule would hide it\n{}", details(found))
         }
         (None, None) => {
-            let note =
-                if thing.kind.contains("not intercepted") { format!(" ({})", thing.kind) } else { String::new() };
+            let note = if thing.kind == ELSEWHERE { format!(" ({})", thing.kind) } else { String::new() };
             format!("{name}: {}{note}\n", console.paint(Style::Green, "allowed"))
         }
     }

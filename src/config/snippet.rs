@@ -211,18 +211,11 @@ impl fmt::Display for Printable<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-
-    fn source(text: &str) -> Source {
-        let shown = Path::new("namewall.toml");
-        Source { shown: shown.into(), path: None, folder: PathBuf::new(), text: text.to_owned() }
-    }
 
     #[test]
     fn a_mistake_is_shown_under_its_line() {
-        let source = source(&format!("{}naems = [\"acme-*\"]\n", "#\n".repeat(11)));
+        let source = Source::of_text(&format!("{}naems = [\"acme-*\"]\n", "#\n".repeat(11)));
         let error = ConfigError::from(Mistake::at(&source, &(22..27), Wrong::new("unknown key", "write `names`")));
         insta::assert_snapshot!(error, @r#"
 error: unknown key
@@ -250,7 +243,7 @@ error: --protect 'Acme_[x]': `[` is in no name
 
     #[test]
     fn a_terminal_is_safe_from_the_config() {
-        let source = source("\tid = \"\u{1b}[2J\"\n");
+        let source = Source::of_text("\tid = \"\u{1b}[2J\"\n");
         let error = Mistake::at(&source, &(6..12), Wrong::new("`\u{1b}[2J` is no id", "write `acme`"));
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
         insta::assert_snapshot!(error, @r#"
@@ -265,7 +258,7 @@ error: `\u{1b}[2J` is no id
 
     #[test]
     fn all_mistakes_are_shown_in_the_order_of_the_file() {
-        let source = source("a\nb\n");
+        let source = Source::of_text("a\nb\n");
         let mut mistakes = Mistakes::new(&source);
         mistakes.report_argument("--protect", "c", Wrong::new("third", "c"));
         mistakes.report(&(2..3), Wrong::new("second", "b"));

@@ -71,19 +71,23 @@ impl Source {
 }
 
 #[cfg(test)]
+impl Source {
+    /// A config that is called `namewall.toml` in messages, and that no file holds.
+    pub(super) fn of_text(text: &str) -> Self {
+        let shown = Path::new("namewall.toml");
+        Self { shown: shown.into(), path: None, folder: PathBuf::new(), text: text.to_owned() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn source(text: &str) -> Source {
-        let shown = Path::new("namewall.toml");
-        Source { shown: shown.into(), path: None, folder: PathBuf::new(), text: text.to_owned() }
-    }
-
     #[test]
     fn columns_are_characters_from_1() {
-        let source = source("a = 1\r\nb\u{fc}\u{df} = \"x\"\n");
+        let source = Source::of_text("a = 1\r\nb\u{fc}\u{df} = \"x\"\n");
         let mark = |span: Range<usize>| {
             let marked = source.mark(&span);
             (marked.line, marked.column, marked.width, marked.text)
@@ -99,7 +103,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_span_is_marked_without_a_panic(text in "[a\u{fc}\n\r\t\"]{0,40}", start in 0..50usize, len in 0..50usize) {
-            let marked = source(&text).mark(&(start..start + len));
+            let marked = Source::of_text(&text).mark(&(start..start + len));
             prop_assert!(marked.line >= 1 && marked.column >= 1 && marked.width >= 1);
             prop_assert!(marked.column + marked.width <= marked.text.chars().count() + 2);
         }

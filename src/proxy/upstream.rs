@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response, Uri, uri::Scheme};
+use http::{Request, Response, StatusCode, Uri, uri::Scheme};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::Client;
@@ -74,6 +74,14 @@ impl UpstreamError {
             Self::Unreachable(_) => "upstream-unreachable",
             Self::Timeout(_) => "upstream-timeout",
             Self::Protocol(_) => "upstream-protocol",
+        }
+    }
+
+    /// What the client is answered.
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Unverified(_) | Self::Unreachable(_) | Self::Protocol(_) => StatusCode::BAD_GATEWAY,
         }
     }
 }

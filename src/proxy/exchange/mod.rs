@@ -3,6 +3,7 @@
 mod files;
 mod pages;
 mod plan;
+mod redirect;
 mod root;
 mod tell;
 
@@ -12,14 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, LOCATION};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap};
 use http::request::Parts;
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use url::Url;
 
 use self::tell::Told;
 use super::Shared;
@@ -27,10 +27,10 @@ use super::body::{Body, empty, passed, streamed};
 use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop, strip_referer};
 use super::reply;
 use super::upstream::{ANSWER, LONG_ANSWER, Size, UpstreamError};
-use crate::name::{Authority, HostName, Subject};
+use crate::name::{Authority, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
-use crate::pypi::site::{Site, SiteKind, site_of};
+use crate::pypi::site::Site;
 use crate::telemetry::{Outcome, Surface};
 
 /// The most of an unwanted body that is read, and for how long.
@@ -225,16 +225,19 @@ impl Exchange {
         response
     }
 
-    /// Answers 502 (or 504) for what can't be trusted, and tells of it.
+    /// Answers 502 for what can't be trusted, and tells of it.
     fn fail(&self, reason: &'static str, detail: &str) -> Response<Body> {
-        let status = if reason == "upstream-timeout" { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY };
+        self.fail_with(StatusCode::BAD_GATEWAY, reason, detail)
+    }
+
+    fn fail_with(&self, status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
         self.tell(&Told { reason: Some(reason), ..Told::new(Outcome::Failed, status) });
         tracing::debug!(request_id = self.id, reason, detail, "failed");
         reply::failed(status, reason, detail)
     }
 
     fn fail_upstream(&self, error: &UpstreamError) -> Response<Body> {
-        self.fail(error.reason(), &error.to_string())
+        self.fail_with(error.status(), error.reason(), &error.to_string())
     }
 
     /// The client's fields without what must not go upstream.
@@ -286,36 +289,6 @@ impl Exchange {
         parts.version = Version::default();
         parts.extensions.clear();
         Response::from_parts(parts, streamed(body))
-    }
-
-    /// A redirect to a protected name is as good as the page: it would tell that the name is taken, and by what.
-    fn check_location(&self, headers: &HeaderMap) -> Option<Response<Body>> {
-        headers.get_all(LOCATION).iter().find_map(|location| match self.resolve(location) {
-            Some((host, path_and_query)) => match site_of(&self.shared.settings.sites, &host) {
-                Some(site) => self.check_target(site.kind, &path_and_query),
-                None => None,
-            },
-            None => Some(self.fail("bad-redirect", "upstream redirects to what is no URL of an index")),
-        })
-    }
-
-    /// Where a `Location` leads, seen from what was asked.
-    fn resolve(&self, location: &HeaderValue) -> Option<(HostName, String)> {
-        let base = Url::parse(&self.upstream_uri().ok()?.to_string()).ok()?;
-        let target = base.join(location.to_str().ok()?).ok()?;
-        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Some((target.host_str()?.parse().ok()?, format!("{}{query}", target.path())))
-    }
-
-    fn check_target(&self, site: SiteKind, path_and_query: &str) -> Option<Response<Body>> {
-        let Ok(resource) = Resource::of(site, &Method::GET, path_and_query) else {
-            return Some(self.fail("bad-redirect", "upstream redirects to a path that no index has"));
-        };
-        let policy = Arc::clone(&self.policy);
-        resource.subjects().find_map(|subject| {
-            let found = policy.judge(subject).protected?;
-            Some(self.deny(&named(&policy, subject), &found))
-        })
     }
 
     /// The client's fields for a request without a body.
