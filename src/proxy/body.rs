@@ -1,14 +1,13 @@
 //! Bodies: the type that all answers have, and reading an upstream's body: decoded, bounded in size and in patience.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
-use async_compression::tokio::bufread::GzipDecoder;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyDataStream, BodyExt, Empty, Full};
 use hyper::body::Incoming;
@@ -16,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::io::StreamReader;
 
+use super::coding::{Coding, UnknownCoding};
 use super::patient::Patient;
 
 /// Why a body ended before its end. A type of its own: a boxed error as a body's error defeats the compiler's proof
@@ -45,26 +45,52 @@ pub(super) const MAX_PAGE: usize = 64 * 1024 * 1024;
 /// From here on a page is large.
 pub(super) const LARGE: usize = 256 * 1024;
 
+/// The longest list that is let through as a stream, decoded. PyPI's has some 60 MB.
+const MAX_LIST: u64 = 1 << 30;
+
+/// From here on a page may be no more than [`MAX_RATIO`] times as large as what it was unpacked from. PyPI's own pages
+/// are 4 to 20 times as large.
+const FREE: u64 = 4 * 1024 * 1024;
+const MAX_RATIO: u64 = 200;
+
 /// Why a body couldn't be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
-    #[error("the content coding `{0}` was not asked for and is not understood")]
-    Coding(String),
+    #[error(transparent)]
+    Coding(#[from] UnknownCoding),
     #[error("the body broke off: {0}")]
     Broken(#[source] io::Error),
+    #[error("the body is not in the content coding that it is said to be in: {0}")]
+    Garbled(#[source] io::Error),
     #[error("nothing came for {} s", IDLE.as_secs())]
     Stalled,
     #[error("the page has more than {MAX_PAGE} bytes")]
     TooLarge,
+    #[error("the list has more than {MAX_LIST} bytes")]
+    Endless,
+    #[error("unpacked it is more than {MAX_RATIO} times as large")]
+    Bomb,
 }
 
 impl BodyError {
+    /// What a reader's error means: the connection's own errors come through the decoders as they are.
+    fn reading(error: io::Error) -> Self {
+        let of_connection = error.get_ref().is_some_and(|inner| inner.is::<hyper::Error>());
+        if of_connection || error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::Broken(error)
+        } else {
+            Self::Garbled(error)
+        }
+    }
+
     pub(super) const fn reason(&self) -> &'static str {
         match self {
             Self::Coding(_) => "unknown-coding",
             Self::Broken(_) => "upstream-broke-off",
+            Self::Garbled(_) => "bad-coding",
             Self::Stalled => "upstream-stalled",
-            Self::TooLarge => "page-limit",
+            Self::TooLarge | Self::Endless => "page-limit",
+            Self::Bomb => "decompression-bomb",
         }
     }
 }
@@ -90,64 +116,101 @@ pub(super) fn streamed(incoming: Incoming) -> Body {
 }
 
 /// An upstream's body, decoded piece by piece.
-pub(super) struct Decoded(Pin<Box<dyn AsyncRead + Send>>);
+pub(super) struct Decoded {
+    reader: Pin<Box<dyn AsyncRead + Send>>,
+    length: u64,
+}
 
 impl Decoded {
-    /// Reads `incoming` in the coding that `headers` name. Only what we ask for is understood: identity and gzip.
-    pub(super) fn new(headers: &HeaderMap, incoming: Incoming) -> Result<Self, BodyError> {
+    /// Reads `incoming` in the coding that `headers` name.
+    pub(super) async fn new(headers: &HeaderMap, incoming: Incoming) -> Result<Self, BodyError> {
         let raw = StreamReader::new(BodyDataStream::new(incoming.map_err(io::Error::other)));
-        match codings(headers).as_slice() {
-            [] => Ok(Self(Box::pin(raw))),
-            [coding] if coding == "gzip" || coding == "x-gzip" => {
-                let mut decoder = GzipDecoder::new(raw);
-                // What follows the first member is another member, or an error; never silently dropped.
-                decoder.multiple_members(true);
-                Ok(Self(Box::pin(decoder)))
-            }
-            other => Err(BodyError::Coding(other.join(", "))),
-        }
+        let reader = in_time(Coding::of(headers)?.undo(raw)).await?;
+        Ok(Self { reader, length: 0 })
     }
 
     /// Puts the next piece into `piece` (cleared first); leaves it empty at the end.
     pub(super) async fn next(&mut self, piece: &mut Vec<u8>) -> Result<(), BodyError> {
         piece.clear();
         piece.reserve(PIECE);
-        match tokio::time::timeout(IDLE, self.0.read_buf(piece)).await {
-            Ok(Ok(_length)) => Ok(()),
-            Ok(Err(error)) => Err(BodyError::Broken(error)),
-            Err(_elapsed) => Err(BodyError::Stalled),
-        }
-    }
-
-    /// The whole body, if it is no larger than a page may be. A large one takes one of `places`, and waits for it:
-    /// memory must not grow with the number of clients.
-    pub(super) async fn collect(
-        mut self,
-        places: &Semaphore,
-    ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), BodyError> {
-        let mut whole = Vec::new();
-        let mut piece = Vec::new();
-        let mut place = None;
-        loop {
-            self.next(&mut piece).await?;
-            if piece.is_empty() {
-                return Ok((whole, place));
-            }
-            if whole.len() + piece.len() > MAX_PAGE {
-                return Err(BodyError::TooLarge);
-            }
-            if place.is_none() && whole.len() > LARGE {
-                place = places.acquire().await.ok();
-            }
-            whole.extend_from_slice(&piece);
-        }
+        self.length += in_time(self.reader.read_buf(piece)).await? as u64;
+        if self.length > MAX_LIST { Err(BodyError::Endless) } else { Ok(()) }
     }
 }
 
-/// The content codings that were applied, in order (RFC 9110 section 8.4).
-fn codings(headers: &HeaderMap) -> Vec<String> {
-    let fields = headers.get_all(CONTENT_ENCODING).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let all =
-        fields.flat_map(|field| field.split(',').map(|coding| coding.trim().to_ascii_lowercase()).collect::<Vec<_>>());
-    all.filter(|coding| !coding.is_empty() && coding != "identity").collect()
+async fn in_time<T>(reading: impl Future<Output = io::Result<T>>) -> Result<T, BodyError> {
+    match tokio::time::timeout(IDLE, reading).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(error)) => Err(BodyError::reading(error)),
+        Err(_elapsed) => Err(BodyError::Stalled),
+    }
+}
+
+/// A page that is here whole: in the coding in which it came, and without it.
+pub(super) struct Whole<'p> {
+    pub(super) coding: Coding,
+    pub(super) coded: Bytes,
+    pub(super) plain: Bytes,
+    /// Held as long as the page is worked on.
+    _place: Option<SemaphorePermit<'p>>,
+}
+
+impl<'p> Whole<'p> {
+    /// Reads a body that is no larger than a page may be. A large one takes one of `places`, and waits for it: memory
+    /// must not grow with the number of clients.
+    pub(super) async fn read(
+        headers: &HeaderMap,
+        mut incoming: Incoming,
+        places: &'p Semaphore,
+    ) -> Result<Self, BodyError> {
+        let coding = Coding::of(headers)?;
+        let (mut coded, mut place) = (BytesMut::new(), None);
+        while let Some(frame) = in_time(async { incoming.frame().await.transpose().map_err(io::Error::other) }).await? {
+            let piece = frame.into_data().unwrap_or_default();
+            grow(&mut coded, &piece, &mut place, places).await?;
+        }
+        let coded = coded.freeze();
+        let plain = match coding {
+            Coding::Identity => coded.clone(),
+            coding => unpack(coding, &coded, &mut place, places).await?,
+        };
+        Ok(Self { coding, coded, plain, _place: place })
+    }
+}
+
+/// Undoes the coding of what is here whole. A piece takes some hundred microseconds; between two, others get their turn.
+async fn unpack<'p>(
+    coding: Coding,
+    coded: &[u8],
+    place: &mut Option<SemaphorePermit<'p>>,
+    places: &'p Semaphore,
+) -> Result<Bytes, BodyError> {
+    let mut reader = coding.undo(coded).await.map_err(BodyError::reading)?;
+    let (mut plain, mut piece) = (BytesMut::new(), Vec::with_capacity(PIECE));
+    while reader.read_buf(&mut piece).await.map_err(BodyError::reading)? > 0 {
+        grow(&mut plain, &piece, place, places).await?;
+        piece.clear();
+        let (from, to) = (coded.len() as u64, plain.len() as u64);
+        if to > FREE && to > from.saturating_mul(MAX_RATIO) {
+            return Err(BodyError::Bomb);
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(plain.freeze())
+}
+
+async fn grow<'p>(
+    whole: &mut BytesMut,
+    piece: &[u8],
+    place: &mut Option<SemaphorePermit<'p>>,
+    places: &'p Semaphore,
+) -> Result<(), BodyError> {
+    if whole.len() + piece.len() > MAX_PAGE {
+        return Err(BodyError::TooLarge);
+    }
+    whole.extend_from_slice(piece);
+    if place.is_none() && whole.len() > LARGE {
+        *place = places.acquire().await.ok();
+    }
+    Ok(())
 }

@@ -19,8 +19,37 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// Prefixes of fields by which an edge speaks to PyPI's application; a client has no business with them.
-const EDGE_PREFIXES: [&str; 4] = ["x-forwarded-", "warehouse-", "fastly-", "namewall-"];
+/// Prefixes of fields by which an edge speaks to PyPI's application, and of those by which some servers let a client
+/// replace the method or the path of its request; a client has no business with them.
+const EDGE_PREFIXES: [&str; 9] = [
+    "x-forwarded-",
+    "warehouse-",
+    "fastly-",
+    "namewall-",
+    "x-http-method",
+    "x-method-override",
+    "x-original-",
+    "x-rewrite-",
+    "x-host",
+];
+
+/// Fields that tell of one body: its length, coding, age, tag, digests (RFC 9530, RFC 3230) and parts, and where it is.
+const OF_A_BODY: [HeaderName; 14] = [
+    CONTENT_LENGTH,
+    http::header::CONTENT_ENCODING,
+    http::header::CONTENT_RANGE,
+    http::header::CONTENT_LOCATION,
+    http::header::ACCEPT_RANGES,
+    http::header::AGE,
+    http::header::ETAG,
+    http::header::EXPIRES,
+    http::header::LAST_MODIFIED,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("signature"),
+];
 
 /// Takes off all that concerns the connection alone. A message may have several `Connection` fields: each counts.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -64,6 +93,13 @@ pub(super) fn strip_body_fields(headers: &mut HeaderMap) {
     headers.remove(http::header::CONTENT_ENCODING);
 }
 
+/// Takes off an answer's fields that are true of upstream's body, and may not be of the one that the client gets.
+pub(super) fn strip_of_other_body(headers: &mut HeaderMap) {
+    for name in OF_A_BODY {
+        headers.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -103,6 +139,8 @@ mod tests {
             ("forwarded", "host=evil.example"),
             ("warehouse-token", "x"),
             ("fastly-client-ip", "1"),
+            ("x-http-method-override", "POST"),
+            ("x-original-url", "/simple/acme/"),
             ("authorization", "Basic x"),
         ]);
         strip_for_upstream(&mut headers);

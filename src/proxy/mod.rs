@@ -1,6 +1,7 @@
 //! The proxy itself: connections in, requests judged, answers filtered.
 
 mod body;
+mod coding;
 mod connect;
 mod exchange;
 mod forward;

@@ -10,9 +10,13 @@ use hyper::ext::ReasonPhrase;
 use serde_json::json;
 
 use super::body::{Body, full};
+use crate::name::FileName;
 use crate::policy::{Match, Rule};
 use crate::pypi::render;
-use crate::telemetry::{Outcome, Surface};
+use crate::pypi::resource::{Absent, Resource};
+use crate::telemetry::Outcome;
+
+const HTML: &str = "text/html; charset=UTF-8";
 
 /// The decision that an answer carries.
 pub(super) const DECISION: HeaderName = HeaderName::from_static("namewall-decision");
@@ -21,16 +25,31 @@ pub(super) const RULE: HeaderName = HeaderName::from_static("namewall-rule");
 /// The request's id.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("namewall-request-id");
 
-/// A protected page: it isn't there, in the shape in which PyPI says so on that surface.
-pub(super) fn hidden(surface: Surface, name: &str, found: &Match<'_>, asked_with: &HeaderMap) -> Response<Body> {
-    let (content_type, body) = match surface {
-        _ if is_browser(asked_with) => ("text/html; charset=utf-8", html(name, found.rule)),
-        Surface::LegacyJson | Surface::Provenance => ("application/json", r#"{"message": "Not Found"}"#.to_owned()),
-        _ => ("text/plain; charset=utf-8", "404 Not Found".to_owned()),
+/// Something protected, in the shape in which PyPI says on that route that there is nothing; or a refusal, where words
+/// count more than looks.
+pub(super) fn denied(resource: &Resource, name: &str, found: &Match<'_>, asked_with: &HeaderMap) -> Response<Body> {
+    let (content_type, body) = match resource.absent {
+        Absent::Refusal => return refused(name, found),
+        Absent::Page => (HTML, html(name, found.rule)),
+        _ if is_browser(asked_with) => (HTML, html(name, found.rule)),
+        absent => nothing(absent, resource.files.last()),
     };
     let mut response = answer(StatusCode::NOT_FOUND, content_type, body);
     mark(&mut response, Outcome::Hidden, Some(&found.rule.id));
     response
+}
+
+/// The words with which PyPI says that there is nothing.
+fn nothing(absent: Absent, file: Option<&FileName>) -> (&'static str, String) {
+    let message = |words: &str| ("application/json", format!(r#"{{"message": {}}}"#, json!(words)));
+    match absent {
+        Absent::Json => message("Not Found"),
+        Absent::Provenance => {
+            message(&format!("No provenance available for {}", file.map_or("this file", FileName::as_str)))
+        }
+        Absent::Page => (HTML, people("Page not found", "PyPI has no such page.")),
+        Absent::Plain | Absent::Refusal | Absent::Fault => ("text/plain; charset=UTF-8", "404 Not Found".to_owned()),
+    }
 }
 
 /// A protected file.
@@ -59,8 +78,9 @@ pub(super) fn bad_request(status: StatusCode, reason: &'static str, detail: &str
 }
 
 /// A page that PyPI doesn't have either.
-pub(super) fn not_found() -> Response<Body> {
-    answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 Not Found".to_owned())
+pub(super) fn not_found(absent: Absent) -> Response<Body> {
+    let (content_type, body) = nothing(absent, None);
+    answer(StatusCode::NOT_FOUND, content_type, body)
 }
 
 /// A method that an index page doesn't know.
@@ -138,11 +158,20 @@ fn is_browser(headers: &HeaderMap) -> bool {
 
 fn html(name: &str, rule: &Rule) -> String {
     let (name, id, advice) = (escape(name), escape(&rule.id), escape(&advice(name, rule)));
+    people(
+        &format!("{name} is hidden here"),
+        &format!(
+            "This is not PyPI's answer: namewall hides <b>{name}</b> on the public index by its rule <b>{id}</b>.</p>\n\
+             <p>{advice}"
+        ),
+    )
+}
+
+/// A small page for people; heading and text are HTML.
+fn people(heading: &str, text: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>404 Not Found</title></head>\n\
-         <body><h1>{name} is hidden here</h1>\n\
-         <p>This is not PyPI's answer: namewall hides <b>{name}</b> on the public index by its rule <b>{id}</b>.</p>\n\
-         <p>{advice}</p></body></html>\n"
+         <body><h1>{heading}</h1>\n<p>{text}</p></body></html>\n"
     )
 }
 
@@ -155,7 +184,11 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+    use http_body_util::BodyExt;
+
     use super::*;
+    use crate::pypi::site::SiteKind;
 
     fn rule() -> Rule {
         Rule { id: "acme".into(), reason: Some("Internal to Acme".into()), ..Rule::default() }
@@ -176,19 +209,43 @@ mod tests {
         assert_eq!(response.headers()[DECISION], "refused");
     }
 
-    #[test]
-    fn a_hidden_page_looks_as_on_pypi_and_says_why_to_people() {
+    /// Type and body of what a protected name's URL is answered with.
+    async fn shape(target: &str, asked_with: &HeaderMap) -> (String, String) {
         let rule = rule();
-        let plain = hidden(Surface::Page, "acme-core", &found(&rule), &HeaderMap::new());
-        assert_eq!(
-            (plain.status().as_u16(), &plain.headers()[CACHE_CONTROL]),
-            (404, &HeaderValue::from_static("no-store"))
-        );
-        assert_eq!(plain.headers()[CONTENT_TYPE], "text/plain; charset=utf-8");
-        let mut browser = HeaderMap::new();
-        browser.insert(ACCEPT, HeaderValue::from_static("text/html,*/*"));
-        browser.insert(USER_AGENT, HeaderValue::from_static("Mozilla/5.0"));
-        let page = hidden(Surface::Web, "acme-core", &found(&rule), &browser);
-        assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+        let resource = Resource::of(SiteKind::Index, &Method::GET, target).unwrap();
+        let response = denied(&resource, "acme-core", &found(&rule), asked_with);
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store", "{target}");
+        let kind = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (kind, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_hidden_looks_as_what_pypi_does_not_have() {
+        for (target, kind, body) in [
+            ("/simple/acme-core/", "text/plain; charset=UTF-8", "404 Not Found"),
+            ("/pypi/acme-core/json", "application/json", r#"{"message": "Not Found"}"#),
+            ("/pypi/acme-core/1.0/json", "application/json", r#"{"message": "Not Found"}"#),
+            (
+                "/integrity/acme-core/1.0/acme_core-1.0.tar.gz/provenance",
+                "application/json",
+                r#"{"message": "No provenance available for acme_core-1.0.tar.gz"}"#,
+            ),
+        ] {
+            assert_eq!(shape(target, &HeaderMap::new()).await, (kind.to_owned(), body.to_owned()), "{target}");
+        }
+        for target in ["/project/acme-core/", "/rss/project/acme-core/releases.xml", "/search/?q=acme-core", "/x/acme"]
+        {
+            let (kind, body) = shape(target, &HeaderMap::new()).await;
+            assert!(kind == HTML && body.contains("<b>acme</b>"), "{target}: {kind} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn people_are_told_why() {
+        let browser = [(ACCEPT, "text/html,*/*"), (USER_AGENT, "Mozilla/5.0")];
+        let browser = browser.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+        let (kind, body) = shape("/simple/acme-core/", &browser).await;
+        assert!(kind == HTML && body.contains("Internal to Acme"), "{kind} {body}");
     }
 }

@@ -11,6 +11,7 @@
 
 mod world;
 
+mod codings;
 mod commands;
 mod connections;
 mod faults;

@@ -173,16 +173,18 @@ impl Exchange {
             Ruling::Possible(name, found) => Some((name, found)),
         };
         match self.resource.kind {
-            Kind::Nothing => reply::not_found(),
+            Kind::Nothing => reply::not_found(self.resource.absent),
             Kind::XmlRpc => {
                 self.tell(&Told::new(Outcome::Refused, StatusCode::OK));
                 reply::xml_rpc_fault()
             }
-            Kind::Root | Kind::Page(_) | Kind::LegacyJson(_) if !self.is_read() => reply::method_not_allowed(),
+            Kind::File | Kind::Metadata => files::answer(&self, possible).await,
+            Kind::Provenance | Kind::Upload | Kind::Web => self.pass(body.take()).await,
+            // By path, not by method: PyPI's views answer OPTIONS with the page, too.
+            _ if !self.is_read() => reply::method_not_allowed(),
             Kind::Root => root::answer(self).await,
             Kind::Page(_) | Kind::LegacyJson(_) => pages::answer(self).await,
-            Kind::File | Kind::Metadata => files::answer(&self, possible).await,
-            Kind::Provenance | Kind::Feed | Kind::Upload | Kind::Web => self.pass(body.take()).await,
+            Kind::Feed | Kind::Sitemap | Kind::Stats | Kind::Listing => self.pass(body.take()).await,
         }
     }
 
@@ -216,10 +218,9 @@ impl Exchange {
     /// Answers as the surface demands for what is protected, and tells of it.
     fn deny(&self, name: &str, found: &Match<'_>) -> Response<Body> {
         let file = self.resource.files.last();
-        let (outcome, response) = match self.surface {
-            Surface::File | Surface::Metadata | Surface::Upload => (Outcome::Refused, reply::refused(name, found)),
-            surface => (Outcome::Hidden, reply::hidden(surface, name, found, &self.headers)),
-        };
+        let response = reply::denied(&self.resource, name, found, &self.headers);
+        let refused = response.status() == StatusCode::FORBIDDEN;
+        let outcome = if refused { Outcome::Refused } else { Outcome::Hidden };
         let told = Told::new(outcome, response.status());
         self.tell(&Told { project: Some(name), file, found: Some(found), ..told });
         response
@@ -351,10 +352,10 @@ const fn surface_of(kind: &Kind) -> Surface {
         Kind::File => Surface::File,
         Kind::Metadata => Surface::Metadata,
         Kind::Provenance => Surface::Provenance,
-        Kind::Feed => Surface::Feed,
+        Kind::Feed | Kind::Sitemap => Surface::Feed,
         Kind::XmlRpc => Surface::XmlRpc,
         Kind::Upload => Surface::Upload,
-        Kind::Web => Surface::Web,
+        Kind::Stats | Kind::Listing | Kind::Web => Surface::Web,
     }
 }
 

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use url::Url;
 
-use super::super::body::{Body, Decoded, LARGE, empty, full};
+use super::super::body::{Body, LARGE, Whole, empty, full};
+use super::super::coding::Coding;
 use super::super::judge::{Hit, PolicyJudge};
 use super::super::reply;
 use super::Exchange;
@@ -33,14 +34,11 @@ pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
 /// Answers with the page that upstream has sent.
 pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: Response<Incoming>) -> Response<Body> {
     let (parts, body) = upstream.into_parts();
-    let page = match Decoded::new(&parts.headers, body) {
-        Ok(decoded) => decoded.collect(&exchange.shared.large_pages).await,
-        Err(error) => Err(error),
-    };
-    let (page, _place) = match page {
-        Ok((page, place)) => (Bytes::from(page), place),
+    let whole = match Whole::read(&parts.headers, body, &exchange.shared.large_pages).await {
+        Ok(whole) => whole,
         Err(error) => return exchange.fail(error.reason(), &error.to_string()),
     };
+    let page = whole.plain.clone();
     let (working, wanted, headers) = (Arc::clone(&exchange), plan.wanted, parts.headers);
     // Off the event loop: milliseconds there would be felt by every other client.
     let large = page.len() > LARGE;
@@ -57,14 +55,15 @@ pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: R
         work()
     };
     match judged {
-        Ok(judged) => finish(&exchange, &plan, &headers, judged),
+        Ok(judged) => finish(&exchange, &plan, &headers, judged, whole),
         Err(malformed) => exchange.fail(malformed.reason(), &malformed.to_string()),
     }
 }
 
 /// A page without what the policy hides, and the rules that hid it.
 struct Judged {
-    body: Bytes,
+    /// `None` if it is the one that came, byte for byte.
+    body: Option<Bytes>,
     content_type: &'static str,
     emptied: bool,
     rules: String,
@@ -95,9 +94,8 @@ fn filter(
         emptied: filtered.emptied,
         rules: hiding_rules(judge.hits()),
         body: match filtered.body {
-            // Nothing was removed: the very bytes that came, not a copy of them.
-            Cow::Borrowed(_) => page.clone(),
-            Cow::Owned(body) => body.into(),
+            Cow::Borrowed(_) => None,
+            Cow::Owned(body) => Some(body.into()),
         },
     })
 }
@@ -114,21 +112,42 @@ fn hiding_rules(hits: &[Hit<'_>]) -> String {
     hits.iter().filter(|hit| hit.hides).map(|hit| hit.found.rule.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn finish(exchange: &Exchange, plan: &Plan, upstream: &HeaderMap, judged: Judged) -> Response<Body> {
+fn finish(exchange: &Exchange, plan: &Plan, upstream: &HeaderMap, judged: Judged, whole: Whole<'_>) -> Response<Body> {
     if judged.emptied {
         // All its files are protected, so the page is: an empty page would stop uv from asking the next index.
-        let mut response = reply::not_found();
+        let mut response = reply::not_found(exchange.resource.absent);
         reply::mark(&mut response, Outcome::Hidden, Some(&judged.rules));
         return response;
     }
-    let length = judged.body.len();
-    let mut response = Response::new(if exchange.is_head() { empty() } else { full(judged.body) });
-    *response.headers_mut() = plan.page_headers(upstream);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let mut headers = plan.page_headers(upstream);
+    let body = match judged.body {
+        Some(body) => body,
+        // Nothing goes: the very bytes that came, packed as they came.
+        None if plan.takes(whole.coding) => {
+            if whole.coding != Coding::Identity {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static(whole.coding.as_str()));
+            }
+            whole.coded
+        }
+        None => {
+            weaken(&mut headers);
+            whole.plain
+        }
+    };
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(judged.content_type));
+    let mut response = Response::new(if exchange.is_head() { empty() } else { full(body) });
+    *response.headers_mut() = headers;
     if !judged.rules.is_empty() {
         reply::mark(&mut response, Outcome::Filtered, Some(&judged.rules));
     }
     response
+}
+
+/// Upstream has packed the page unasked, so its tag is that of other bytes than the client gets (RFC 9110 section 8.8.1).
+fn weaken(headers: &mut HeaderMap) {
+    let weak = headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| tag.starts_with('"'));
+    if let Some(Ok(weak)) = weak.map(|tag| HeaderValue::try_from(format!("W/{tag}"))) {
+        headers.insert(ETAG, weak);
+    }
 }

@@ -1,14 +1,15 @@
 //! How a page is asked for upstream, whatever the client asked for, and which fields its answer has.
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderMap,
-    HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH, LOCATION, VARY,
 };
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::super::body::{Body, Decoded, empty, full};
-use super::super::headers::strip_hop_by_hop;
+use super::super::body::{Body, Whole, empty, full};
+use super::super::coding::{Coding, accepts_gzip};
+use super::super::headers::{strip_hop_by_hop, strip_of_other_body};
 use super::super::validators::Tags;
 use super::Exchange;
 use crate::pypi::negotiate::Representation;
@@ -20,27 +21,52 @@ const ASK_FOR_SIMPLE: &str =
 
 /// The plan for one page.
 pub(super) struct Plan {
-    /// What the client gets.
+    /// What the client gets of a simple page.
     pub(super) wanted: Representation,
     tags: Tags,
     headers: HeaderMap,
+    /// Whether an answer from which nothing goes may stay in gzip.
+    gzip: bool,
+    /// Whether it is a page for people or a feed: its fields (policies, cookies) are as good as its body.
+    keeps_fields: bool,
 }
 
 impl Plan {
     pub(super) fn new(exchange: &Exchange) -> Self {
-        let legacy = matches!(exchange.resource.kind, Kind::LegacyJson(_));
+        let kind = &exchange.resource.kind;
         let fields = exchange.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let accept = fields.collect::<Vec<_>>().join(",");
         let wanted = Representation::negotiate(
             Some(&accept).filter(|accept| !accept.is_empty()).map(String::as_str),
             exchange.query.as_deref(),
         );
-        let tags = Tags::new(exchange.policy.fingerprint(), if legacy { "legacy" } else { wanted.as_str() });
+        let (representation, asked_for) = match kind {
+            Kind::Root | Kind::Page(_) => (wanted.as_str(), Some(ASK_FOR_SIMPLE)),
+            Kind::LegacyJson(_) => ("legacy", Some("application/json")),
+            // The client and the origin server settle that between themselves.
+            Kind::Feed => ("feed", None),
+            Kind::Sitemap => ("sitemap", None),
+            Kind::Stats => ("stats", None),
+            _ => ("web", None),
+        };
+        let tags = Tags::new(exchange.policy.fingerprint(), representation);
         let mut headers = exchange.bodiless_headers();
-        headers.insert(ACCEPT, HeaderValue::from_static(if legacy { "application/json" } else { ASK_FOR_SIMPLE }));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(types) = asked_for {
+            headers.insert(ACCEPT, HeaderValue::from_static(types));
+        }
+        // Upstream has a tag for each coding, and ours are made of those. So a coding that the client doesn't take is
+        // asked for only where the answer is written here anyway: else one tag would stand for two bodies.
+        let written_here = *kind == Kind::Root || (matches!(kind, Kind::Page(_)) && wanted.is_html());
+        let gzip = accepts_gzip(&exchange.headers);
+        let codings = if gzip || written_here { "gzip" } else { "identity" };
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         tags.unwrap_conditions(&mut headers);
-        Self { wanted, tags, headers }
+        Self { wanted, tags, headers, gzip, keeps_fields: asked_for.is_none() }
+    }
+
+    /// Whether the client takes `coding`, and we have asked for it.
+    pub(super) fn takes(&self, coding: Coding) -> bool {
+        coding == Coding::Identity || (coding == Coding::Gzip && self.gzip)
     }
 
     /// Asks upstream. Gives its page, or the answer to the client when there is none.
@@ -68,11 +94,16 @@ impl Plan {
 
     /// The fields of a page of ours. Upstream's validators and lengths are of another body.
     pub(super) fn page_headers(&self, upstream: &HeaderMap) -> HeaderMap {
-        let kept = |name: &HeaderName| {
-            *name == DATE || ["x-pypi-", "access-control-"].iter().any(|prefix| name.as_str().starts_with(prefix))
-        };
-        let fields = upstream.iter().filter(|(name, _)| kept(name));
-        let mut headers: HeaderMap = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut headers = upstream.clone();
+        if self.keeps_fields {
+            strip_hop_by_hop(&mut headers);
+            strip_of_other_body(&mut headers);
+        } else {
+            let kept = |name: &HeaderName| {
+                *name == DATE || ["x-pypi-", "access-control-"].iter().any(|prefix| name.as_str().starts_with(prefix))
+            };
+            headers = upstream.iter().filter(|(name, _)| kept(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+        }
         // Asked again each time, so that a change of the rules is felt at once.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
@@ -87,14 +118,9 @@ impl Plan {
 /// client has asked for.
 async fn pass_error(exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
-    let words = match Decoded::new(&parts.headers, body) {
-        Ok(decoded) => decoded.collect(&exchange.shared.large_pages).await.map(|(words, _)| words),
-        Err(error) => Err(error),
-    };
+    let words = Whole::read(&parts.headers, body, &exchange.shared.large_pages).await.map(|whole| whole.plain);
     strip_hop_by_hop(&mut parts.headers);
-    for name in [ETAG, CONTENT_ENCODING, CONTENT_LENGTH] {
-        parts.headers.remove(name);
-    }
+    strip_of_other_body(&mut parts.headers);
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     parts.extensions.clear();
     parts.version = http::Version::default();

@@ -113,7 +113,7 @@ impl Streaming {
     async fn stream(&mut self, upstream: Response<Incoming>, started: &mut Option<Started>) -> Result<(), RootError> {
         let (parts, body) = upstream.into_parts();
         let mut filter = RootFilter::new(self.plan.wanted);
-        let mut decoded = Decoded::new(&parts.headers, body)?;
+        let mut decoded = Decoded::new(&parts.headers, body).await?;
         let policy = Arc::clone(&self.exchange.policy);
         let mut judge = PolicyJudge::new(&policy);
         let (mut piece, mut filtered) = (Vec::new(), Vec::with_capacity(PIECE));
