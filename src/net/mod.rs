@@ -2,6 +2,7 @@
 
 pub mod deadline;
 pub mod dial;
+pub mod hello;
 pub mod listen;
 pub mod peek;
 pub mod prefixed;

@@ -1,10 +1,12 @@
 //! Decides whether a CONNECT is intercepted or tunnelled, by the host that it names and by the one its TLS asks for.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use crate::name::HostName;
+use crate::net::hello::hides_its_name;
 use crate::net::peek::{FirstBytes, FirstProtocol};
-use crate::pypi::site::{Site, SiteKind, site_of};
+use crate::pypi::site::{Site, SiteKind, is_edge, is_edge_address, site_of};
 
 /// What is done with a connection whose first bytes are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +23,13 @@ pub(super) enum Route {
     Close,
 }
 
-/// What to do with a connection that CONNECT opened to `target`, given its first bytes.
-pub(super) fn decide(sites: &HashMap<HostName, SiteKind>, target: &HostName, first: &FirstBytes) -> Route {
+/// What to do with a connection that CONNECT opened to `target`, given its first bytes and the address that it reached.
+pub(super) fn decide(
+    sites: &HashMap<HostName, SiteKind>,
+    target: &HostName,
+    reached: Option<IpAddr>,
+    first: &FirstBytes,
+) -> Route {
     let named = site_of(sites, target);
     match &first.protocol {
         FirstProtocol::Tls { server_name } => {
@@ -32,14 +39,26 @@ pub(super) fn decide(sites: &HashMap<HostName, SiteKind>, target: &HostName, fir
                 (Some(site), _) => Route::Intercept { site, misdirected },
                 // To an address or to another name, but asking for one of ours: that is one of ours.
                 (None, Some(site)) => Route::Intercept { site, misdirected: false },
+                (None, None) if could_be_ours(target, reached, server_name.as_ref(), &first.bytes) => Route::Close,
                 (None, None) => Route::Tunnel,
             }
         }
         FirstProtocol::BrokenTls | FirstProtocol::Other | FirstProtocol::Nothing if named.is_some() => Route::Close,
         // A hello that we can't read and that names one of our hosts may be one that a server can read.
-        FirstProtocol::BrokenTls if names_any(sites, &first.bytes) => Route::Close,
+        FirstProtocol::BrokenTls if names_any(sites, &first.bytes) || leads_to_edge(target, reached) => Route::Close,
+        FirstProtocol::Other if leads_to_edge(target, reached) && names_any(sites, &first.bytes) => Route::Close,
         FirstProtocol::BrokenTls | FirstProtocol::Other | FirstProtocol::Nothing => Route::Tunnel,
     }
+}
+
+/// Whether this is a connection to PyPI's own edge whose hello keeps quiet about which of its hosts is meant. With a
+/// name of its own, as python.org's sites have there, it is somebody else's.
+fn could_be_ours(target: &HostName, reached: Option<IpAddr>, server_name: Option<&HostName>, hello: &[u8]) -> bool {
+    leads_to_edge(target, reached) && (server_name.is_none() || (is_edge(target) && hides_its_name(hello)))
+}
+
+fn leads_to_edge(target: &HostName, reached: Option<IpAddr>) -> bool {
+    is_edge(target) || reached.is_some_and(|address| is_edge_address(&address))
 }
 
 fn names_any(sites: &HashMap<HostName, SiteKind>, bytes: &[u8]) -> bool {
@@ -59,7 +78,7 @@ mod tests {
 
     fn opened(target: &str, protocol: FirstProtocol, bytes: &[u8]) -> Route {
         let first = FirstBytes { bytes: bytes.into(), protocol };
-        decide(&default_sites().collect(), &target.parse().unwrap(), &first)
+        decide(&default_sites().collect(), &target.parse().unwrap(), None, &first)
     }
 
     fn intercept(host: &str, kind: SiteKind, misdirected: bool) -> Route {
@@ -89,6 +108,25 @@ mod tests {
         }
         assert_eq!(opened("example.com", FirstProtocol::Other, b"SSH-2.0"), Route::Tunnel);
         assert_eq!(opened("example.com", FirstProtocol::BrokenTls, b"\x16whatever"), Route::Tunnel);
+    }
+
+    #[test]
+    fn the_edge_is_tunnelled_to_for_others_alone() {
+        for edge in ["151.101.0.223", "dualstack.python.map.fastly.net", "2a04:4e42::223"] {
+            assert_eq!(route(edge, None), Route::Close, "{edge}");
+            assert_eq!(route(edge, Some("pypi.org")), intercept("pypi.org", SiteKind::Index, false), "{edge}");
+            assert_eq!(route(edge, Some("www.python.org")), Route::Tunnel, "{edge}");
+            let plain = |words: &[u8]| opened(edge, FirstProtocol::Other, words);
+            assert_eq!(plain(b"GET /simple/acme/ HTTP/1.1\r\nHost: PyPI.org"), Route::Close, "{edge}");
+            assert_eq!(plain(b"GET / HTTP/1.1\r\nHost: www.python.org"), Route::Tunnel, "{edge}");
+            assert_eq!(opened(edge, FirstProtocol::BrokenTls, b"\x16"), Route::Close, "{edge}");
+        }
+        // By somebody's own name for it, or by its true name.
+        let reached = Some("151.101.128.223".parse().unwrap());
+        let first = |server_name| FirstBytes { bytes: b""[..].into(), protocol: FirstProtocol::Tls { server_name } };
+        let by = |target: &str, first| decide(&default_sites().collect(), &target.parse().unwrap(), reached, &first);
+        assert_eq!(by("evil.example", first(None)), Route::Close);
+        assert_eq!(by("www.python.org", first("www.python.org".parse().ok())), Route::Tunnel);
     }
 
     #[test]

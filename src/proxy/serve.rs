@@ -198,7 +198,9 @@ async fn opened(
             Ok(Err(_)) | Err(_) => return debug!(host = %target.host, "the client said nothing in time"),
         }
     };
-    let route = first.as_ref().map_or(Route::Tunnel, |first| decide(&shared.settings.sites, &target.host, first));
+    let reached = server.as_ref().and_then(|server| server.peer_addr().ok()).map(|address| address.ip());
+    let route =
+        first.as_ref().map_or(Route::Tunnel, |first| decide(&shared.settings.sites, &target.host, reached, first));
     let client = Prefixed::new(first.map(|first| first.bytes).unwrap_or_default(), client);
     match (route, server) {
         (Route::Intercept { site, misdirected }, _) => {

@@ -1,6 +1,7 @@
 //! PyPI's hosts, and what each of them serves.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::name::HostName;
 
@@ -49,6 +50,21 @@ pub const SITES: &[(&str, SiteKind)] = &[
     ("inspector.pypi.io", SiteKind::Index),
 ];
 
+/// The name of the edge that serves all of PyPI's hosts, and python.org's beside them.
+pub const EDGE: &str = "python.map.fastly.net";
+
+/// The addresses of that edge: who reaches one of them can have any of those hosts (pypi/infra's `main.tf`).
+pub const EDGE_ADDRESSES: [IpAddr; 8] =
+    [edge_v4(0), edge_v4(64), edge_v4(128), edge_v4(192), edge_v6(0), edge_v6(0x200), edge_v6(0x400), edge_v6(0x600)];
+
+const fn edge_v4(third: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(151, 101, third, 223))
+}
+
+const fn edge_v6(third: u16) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(0x2a04, 0x4e42, third, 0, 0, 0, 0, 0x223))
+}
+
 impl SiteKind {
     /// The word in the config.
     #[must_use]
@@ -65,6 +81,20 @@ impl SiteKind {
 /// The default hosts, parsed.
 pub fn default_sites() -> impl Iterator<Item = (HostName, SiteKind)> {
     SITES.iter().filter_map(|(host, kind)| Some((host.parse().ok()?, *kind)))
+}
+
+/// Whether `host` is the edge itself, by its name or by an address of it.
+#[must_use]
+pub fn is_edge(host: &HostName) -> bool {
+    let name = host.as_str();
+    let below = name.strip_suffix(EDGE).is_some_and(|front| front.is_empty() || front.ends_with('.'));
+    below || host.ip().is_some_and(|address| is_edge_address(&address))
+}
+
+/// Whether `address` is one of the edge's.
+#[must_use]
+pub fn is_edge_address(address: &IpAddr) -> bool {
+    EDGE_ADDRESSES.contains(&address.to_canonical())
 }
 
 /// The intercepted site that `host` is, or is a sub-domain of.
@@ -84,6 +114,18 @@ pub fn site_of(sites: &HashMap<HostName, SiteKind>, host: &HostName) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_edge_by_name_and_by_address() {
+        for host in
+            ["dualstack.python.map.fastly.net", "151.101.64.223", "[2a04:4e42:200::223]", "[::ffff:151.101.0.223]"]
+        {
+            assert!(is_edge(&host.parse().unwrap()), "{host}");
+        }
+        for host in ["map.fastly.net", "xpython.map.fastly.net", "151.101.0.222", "www.python.org"] {
+            assert!(!is_edge(&host.parse().unwrap()), "{host}");
+        }
+    }
 
     #[test]
     fn every_default_site_is_a_host() {

@@ -25,18 +25,24 @@ pub(super) async fn answer(exchange: &Exchange, possible: Option<(String, Match<
         Err(error) => return exchange.fail_upstream(&error),
     };
     let policy = Arc::clone(&exchange.policy);
-    match response.headers().get(OWNER).map(|owner| ProjectName::parse(owner.as_bytes())) {
-        // The owner's word counts more than the name's looks, both ways.
-        Some(Ok(owner)) => match owned_verdict(exchange, &policy, &owner).protected {
-            Some(found) => exchange.deny(owner.as_str(), &found),
-            None => exchange.relay(response),
-        },
-        Some(Err(_)) => exchange.fail("bad-owner", "upstream names no project as the owner of this file"),
-        None => match possible {
+    let mut owners =
+        response.headers().get_all(OWNER).iter().map(|owner| ProjectName::parse(owner.as_bytes())).peekable();
+    if owners.peek().is_none() {
+        return match possible {
             Some((name, found)) => exchange.deny(&name, &found),
             None => exchange.relay(response),
-        },
+        };
     }
+    // The owner's word counts more than the name's looks, both ways. Several owners are one too many each.
+    for owner in owners {
+        let Ok(owner) = owner else {
+            return exchange.fail("bad-owner", "upstream names no project as the owner of this file");
+        };
+        if let Some(found) = owned_verdict(exchange, &policy, &owner).protected {
+            return exchange.deny(owner.as_str(), &found);
+        }
+    }
+    exchange.relay(response)
 }
 
 /// The verdict on the file now that its owner is known.

@@ -1,9 +1,9 @@
 //! One request to an intercepted host: understood, judged, and answered here or from upstream.
 
 mod files;
+mod leads;
 mod pages;
 mod plan;
-mod redirect;
 mod root;
 mod tell;
 
@@ -282,10 +282,10 @@ impl Exchange {
 
     /// Passes an upstream's answer on as it is, unless it leads to what is protected.
     fn relay(&self, response: Response<Incoming>) -> Response<Body> {
-        if let Some(denial) = self.check_location(response.headers()) {
+        let (mut parts, body) = response.into_parts();
+        if let Some(denial) = self.check_leads(&mut parts.headers) {
             return denial;
         }
-        let (mut parts, body) = response.into_parts();
         strip_hop_by_hop(&mut parts.headers);
         parts.version = Version::default();
         parts.extensions.clear();

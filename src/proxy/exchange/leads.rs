@@ -1,0 +1,161 @@
+//! Where the fields of an upstream's answer lead, and what they call its body: judged as if it had been asked for.
+
+use std::sync::Arc;
+
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, REFRESH,
+};
+use http::{Method, Response};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::super::body::Body;
+use super::{Exchange, named};
+use crate::name::{FileName, HostName, Subject};
+use crate::pypi::resource::Resource;
+use crate::pypi::site::{SiteKind, site_of};
+
+/// Fields that a client may follow, or not: one that leads to what is protected, or nowhere that we understand, goes.
+const HINTS: [HeaderName; 3] = [LINK, REFRESH, CONTENT_LOCATION];
+
+/// What was found at the end of a lead.
+enum Lead {
+    Fine,
+    Protected(Response<Body>),
+    Unreadable(&'static str),
+}
+
+impl Exchange {
+    /// Looks at the fields that lead on. A redirect to a protected name is as good as the page: it would tell that the
+    /// name is taken, and by what. So is a body that calls itself so.
+    pub(super) fn check_leads(&self, headers: &mut HeaderMap) -> Option<Response<Body>> {
+        for location in headers.get_all(LOCATION) {
+            match self.follow(location.to_str().unwrap_or_default()) {
+                Lead::Fine => {}
+                Lead::Protected(denial) => return Some(denial),
+                Lead::Unreadable(why) => return Some(self.fail("bad-redirect", why)),
+            }
+        }
+        for name in HINTS {
+            let leads_well = |value: &HeaderValue| {
+                let text = value.to_str().unwrap_or("<\\>");
+                targets(&name, text).all(|target| matches!(self.follow(target), Lead::Fine))
+            };
+            if !headers.get_all(&name).iter().all(leads_well) {
+                headers.remove(&name);
+            }
+        }
+        self.check_disposition(headers)
+    }
+
+    fn follow(&self, target: &str) -> Lead {
+        match self.resolve(target) {
+            Some((host, path_and_query)) => match site_of(&self.shared.settings.sites, &host) {
+                Some(site) => self.check_target(site.kind, &path_and_query),
+                None => Lead::Fine,
+            },
+            None => Lead::Unreadable("upstream redirects to what is no URL of an index"),
+        }
+    }
+
+    /// Where a target leads, seen from what was asked.
+    fn resolve(&self, target: &str) -> Option<(HostName, String)> {
+        let base = Url::parse(&self.upstream_uri().ok()?.to_string()).ok()?;
+        let target = base.join(Some(target).filter(|target| !target.is_empty())?).ok()?;
+        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Some((target.host_str()?.parse().ok()?, format!("{}{query}", target.path())))
+    }
+
+    fn check_target(&self, site: SiteKind, path_and_query: &str) -> Lead {
+        let Ok(resource) = Resource::of(site, &Method::GET, path_and_query) else {
+            return Lead::Unreadable("upstream redirects to a path that no index has");
+        };
+        resource.subjects().find_map(|subject| self.deny_subject(subject)).map_or(Lead::Fine, Lead::Protected)
+    }
+
+    /// pip takes a file's name from `Content-Disposition` before its URL's. One that can't be read goes.
+    fn check_disposition(&self, headers: &mut HeaderMap) -> Option<Response<Body>> {
+        let values: Vec<HeaderValue> = headers.get_all(CONTENT_DISPOSITION).iter().cloned().collect();
+        for value in values {
+            let Some(files) = value.to_str().ok().and_then(file_names) else {
+                headers.remove(CONTENT_DISPOSITION);
+                return None;
+            };
+            if let Some(denial) = files.iter().find_map(|file| self.deny_subject(Subject::File(file))) {
+                return Some(denial);
+            }
+        }
+        None
+    }
+
+    fn deny_subject(&self, subject: Subject<'_>) -> Option<Response<Body>> {
+        let policy = Arc::clone(&self.policy);
+        let found = policy.judge(subject).protected?;
+        Some(self.deny(&named(&policy, subject), &found))
+    }
+}
+
+/// The URLs in a field: `<…>` in `Link` (RFC 8288), what follows `url=` in `Refresh`, all of `Content-Location`.
+fn targets<'v>(name: &HeaderName, value: &'v str) -> Box<dyn Iterator<Item = &'v str> + 'v> {
+    if *name == LINK {
+        return Box::new(value.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest).trim()));
+    }
+    if *name == REFRESH {
+        let url = value.char_indices().find_map(|(at, _)| {
+            let (key, target) = value.get(at..)?.split_at_checked(4)?;
+            key.eq_ignore_ascii_case("url=").then(|| target.trim().trim_matches(['"', '\'']))
+        });
+        return Box::new(url.into_iter());
+    }
+    Box::new(std::iter::once(value))
+}
+
+/// The names in a `Content-Disposition` (RFC 6266), each in every way of reading it; `None` if one of them is no file's.
+fn file_names(value: &str) -> Option<Vec<FileName>> {
+    let mut files = Vec::new();
+    let mut parts = value.split(';').map(str::trim);
+    parts.next()?;
+    for (key, raw) in parts.filter_map(|part| part.split_once('=')) {
+        let key = key.trim().to_ascii_lowercase();
+        if !key.starts_with("filename") {
+            continue;
+        }
+        // `filename*=UTF-8''acme.whl` (RFC 8187), with its charset and language before the name.
+        let raw = raw.trim();
+        let raw = if key.ends_with('*') { raw.splitn(3, '\'').last()? } else { raw };
+        let unquoted = raw.trim_matches('"');
+        files.push(FileName::parse(unquoted).ok()?);
+        files.push(FileName::parse(percent_decode_str(unquoted).decode_utf8().ok()?.as_bytes()).ok()?);
+    }
+    Some(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_in_a_disposition() {
+        let names =
+            |value| file_names(value).map(|files| files.iter().map(|f| f.as_str().to_owned()).collect::<Vec<_>>());
+        assert_eq!(names("attachment"), Some(vec![]));
+        assert_eq!(names("attachment; filename=a.whl"), Some(vec!["a.whl".into(), "a.whl".into()]));
+        assert_eq!(names("inline; FileName = \"a.whl\"").unwrap()[0], "a.whl");
+        assert_eq!(names("attachment; filename*=UTF-8''%61.whl").unwrap(), ["%61.whl", "a.whl"]);
+        assert_eq!(names("attachment; filename=x.whl; filename*=utf-8'en'a.whl").unwrap()[2], "a.whl");
+        for unreadable in
+            ["", "attachment; filename=", "attachment; filename=../a.whl", "attachment; filename=\"a\\\"b.whl\""]
+        {
+            assert_eq!(names(unreadable), None.or_else(|| (unreadable.is_empty()).then(Vec::new)), "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn the_targets_of_hints() {
+        let all = |name, value| targets(&name, value).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(all(LINK, "</a>; rel=preload, <https://h/b>; rel=\"x\""), ["/a", "https://h/b"]);
+        assert_eq!(all(REFRESH, "0; URL='/simple/acme/'"), ["/simple/acme/"]);
+        assert_eq!(all(REFRESH, "5"), Vec::<String>::new());
+        assert_eq!(all(CONTENT_LOCATION, "/x"), ["/x"]);
+    }
+}
