@@ -36,7 +36,9 @@ pub(super) fn decide(
             let asked = server_name.as_ref().and_then(|name| site_of(sites, name));
             let misdirected = server_name.as_ref().is_some_and(|name| name != target);
             match (named, asked) {
-                (Some(site), _) => Route::Intercept { site, misdirected },
+                // With the certificate that the client wants to see, so that it hears why nothing comes of it.
+                (Some(_), Some(site)) => Route::Intercept { site, misdirected },
+                (Some(site), None) => Route::Intercept { site, misdirected },
                 // To an address or to another name, but asking for one of ours: that is one of ours.
                 (None, Some(site)) => Route::Intercept { site, misdirected: false },
                 (None, None) if could_be_ours(target, reached, server_name.as_ref(), &first.bytes) => Route::Close,
@@ -93,7 +95,8 @@ mod tests {
         assert_eq!(route("151.101.0.223", Some("pypi.org")), index(false));
         assert_eq!(route("dualstack.python.map.fastly.net", Some("pypi.org")), index(false));
         assert_eq!(route("pypi.org", Some("example.com")), index(true));
-        assert_eq!(route("pypi.org", Some("files.pythonhosted.org")), index(true));
+        let files = intercept("files.pythonhosted.org", SiteKind::Files, true);
+        assert_eq!(route("pypi.org", Some("files.pythonhosted.org")), files);
         assert_eq!(route("test.pypi.org", None), intercept("test.pypi.org", SiteKind::Index, false));
         assert_eq!(
             route("a.files.pythonhosted.org", None),

@@ -65,6 +65,13 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes off all that an answer of an intercepted host must not carry to the client: the offer of another way to the
+/// server (RFC 7838) leads past us.
+pub(super) fn strip_for_client(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    headers.remove(http::header::ALT_SVC);
+}
+
 /// Takes off all that a request to an intercepted host must not carry upstream.
 pub(super) fn strip_for_upstream(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);

@@ -14,6 +14,7 @@ mod world;
 mod codings;
 mod commands;
 mod connections;
+mod disguises;
 mod faults;
 mod files;
 mod hosts;

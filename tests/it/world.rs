@@ -138,9 +138,14 @@ impl World {
     }
 
     pub async fn with(pypi: Builder, config: &str) -> Self {
+        Self::reaching(pypi, config, &[]).await
+    }
+
+    /// A world in which `more` authorities lead to the same PyPI.
+    pub async fn reaching(pypi: Builder, config: &str, more: &[&str]) -> Self {
         let standin = pypi.start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let proxy = start(&standin, folder.path(), config).await;
+        let proxy = start(&standin, folder.path(), config, more).await;
         Self { standin, proxy, folder }
     }
 
@@ -148,7 +153,7 @@ impl World {
     pub async fn restarted(self, config: &str) -> Self {
         let Self { standin, proxy, folder } = self;
         proxy.stop(std::future::ready(())).await;
-        let proxy = start(&standin, folder.path(), config).await;
+        let proxy = start(&standin, folder.path(), config, &[]).await;
         Self { standin, proxy, folder }
     }
 
@@ -221,7 +226,7 @@ impl World {
     }
 }
 
-async fn start(standin: &StandIn, folder: &std::path::Path, config: &str) -> Proxy {
+async fn start(standin: &StandIn, folder: &std::path::Path, config: &str, more: &[&str]) -> Proxy {
     let root = standin.write_root(folder).unwrap();
     let path = folder.join("namewall.toml");
     let head = format!(
@@ -233,6 +238,8 @@ async fn start(standin: &StandIn, folder: &std::path::Path, config: &str) -> Pro
     let overrides = Overrides { config: Some(path), ..Overrides::default() };
     let mut settings = Settings::load_from(&overrides, &environment, folder).unwrap_or_else(|error| panic!("{error}"));
     settings.connect_to.extend(standin.connect_to());
+    let here = standin.address().to_string();
+    settings.connect_to.extend(more.iter().map(|to| (to.parse().unwrap(), here.parse().unwrap())));
     let policy = settings.policy(time::OffsetDateTime::now_utc().date()).unwrap();
     Proxy::start(settings, policy).await.unwrap()
 }

@@ -24,7 +24,7 @@ use hyper::body::Incoming;
 use self::tell::Told;
 use super::Shared;
 use super::body::{Body, empty, passed, streamed};
-use super::headers::{strip_body_fields, strip_for_upstream, strip_hop_by_hop, strip_referer};
+use super::headers::{strip_body_fields, strip_for_client, strip_for_upstream, strip_referer};
 use super::reply;
 use super::upstream::{ANSWER, LONG_ANSWER, Size, UpstreamError};
 use crate::name::{Authority, Subject};
@@ -286,7 +286,7 @@ impl Exchange {
         if let Some(denial) = self.check_leads(&mut parts.headers) {
             return denial;
         }
-        strip_hop_by_hop(&mut parts.headers);
+        strip_for_client(&mut parts.headers);
         parts.version = Version::default();
         parts.extensions.clear();
         Response::from_parts(parts, streamed(body))

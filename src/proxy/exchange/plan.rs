@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use super::super::body::{Body, Whole, empty, full};
 use super::super::coding::{Coding, accepts_gzip};
-use super::super::headers::{strip_hop_by_hop, strip_of_other_body};
+use super::super::headers::{strip_for_client, strip_of_other_body};
 use super::super::validators::Tags;
 use super::Exchange;
 use crate::pypi::negotiate::Representation;
@@ -96,7 +96,7 @@ impl Plan {
     pub(super) fn page_headers(&self, upstream: &HeaderMap) -> HeaderMap {
         let mut headers = upstream.clone();
         if self.keeps_fields {
-            strip_hop_by_hop(&mut headers);
+            strip_for_client(&mut headers);
             strip_of_other_body(&mut headers);
         } else {
             let kept = |name: &HeaderName| {
@@ -119,7 +119,7 @@ impl Plan {
 async fn pass_error(exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let words = Whole::read(&parts.headers, body, &exchange.shared.large_pages).await.map(|whole| whole.plain);
-    strip_hop_by_hop(&mut parts.headers);
+    strip_for_client(&mut parts.headers);
     strip_of_other_body(&mut parts.headers);
     parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     parts.extensions.clear();
