@@ -5,6 +5,7 @@ mod leads;
 mod pages;
 mod plan;
 mod root;
+mod stream;
 mod tell;
 
 use std::fmt;

@@ -1,0 +1,99 @@
+//! An answer that goes out while it is filtered. Its head waits for the first piece, so that what can't be trusted from
+//! the beginning is a 502; what goes wrong later is broken off, so that it is never taken for the whole.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::HeaderMap;
+use http_body_util::BodyExt;
+use http_body_util::channel::{Channel, Sender};
+use tokio::sync::oneshot;
+
+use super::super::body::{Body, BodyError, BrokenOff};
+use super::Exchange;
+use crate::pypi::Malformed;
+
+/// What is sent at once. A short list that can't be trusted is seen whole, and refused, before any of it is out.
+pub(super) const PIECE: usize = 16 * 1024;
+
+/// Pieces that wait for a slow client.
+const WAITING: usize = 2;
+
+/// Why an answer can't be passed on: a stable word, and what there is to say.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: &'static str,
+    pub(super) detail: String,
+}
+
+/// Where the pieces of an answer go.
+pub(super) struct Outlet {
+    sender: Sender<Bytes, BrokenOff>,
+    /// Told once: that there is a first piece, or why there is none.
+    started: Option<oneshot::Sender<Result<(), Failure>>>,
+}
+
+impl Outlet {
+    /// Sends a piece; `false` when the client has gone.
+    pub(super) async fn send(&mut self, piece: impl Into<Bytes> + Send) -> bool {
+        if let Some(started) = self.started.take() {
+            // Nobody waits for it when the client has gone.
+            drop(started.send(Ok(())));
+        }
+        self.sender.send_data(piece.into()).await.is_ok()
+    }
+
+    fn fail(mut self, exchange: &Exchange, failure: Failure) {
+        match self.started.take() {
+            Some(started) => drop(started.send(Err(failure))),
+            None => {
+                let _too_late = exchange.fail(failure.reason, &failure.detail);
+                self.sender.abort(BrokenOff::new(failure.detail));
+            }
+        }
+    }
+}
+
+/// Answers with what `work` sends, under `headers`.
+pub(super) async fn answer<W>(
+    exchange: Arc<Exchange>,
+    headers: HeaderMap,
+    work: impl FnOnce(Outlet) -> W,
+) -> Response<Body>
+where
+    W: Future<Output = (Outlet, Result<(), Failure>)> + Send + 'static,
+{
+    let (started, first_piece) = oneshot::channel();
+    let (sender, body) = Channel::new(WAITING);
+    let work = work(Outlet { sender, started: Some(started) });
+    let telling = Arc::clone(&exchange);
+    exchange.shared.tasks.spawn(async move {
+        let (outlet, outcome) = work.await;
+        if let Err(failure) = outcome {
+            outlet.fail(&telling, failure);
+        }
+    });
+    match first_piece.await {
+        Ok(Ok(())) => {
+            let mut response = Response::new(body.boxed());
+            *response.headers_mut() = headers;
+            response
+        }
+        Ok(Err(failure)) => exchange.fail(failure.reason, &failure.detail),
+        Err(_cut_off) => exchange.fail("draining", "the proxy is stopping"),
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        Self { reason: error.reason(), detail: error.to_string() }
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Self {
+        Self { reason: error.reason(), detail: error.to_string() }
+    }
+}
