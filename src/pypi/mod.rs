@@ -10,10 +10,12 @@ mod link;
 mod meta;
 pub mod negotiate;
 pub mod page;
+pub mod pruned;
 pub(crate) mod render;
 pub mod resource;
 pub mod root;
 pub mod site;
+pub mod stats;
 #[cfg(test)]
 mod testing;
 
