@@ -8,6 +8,7 @@ pub mod json;
 pub mod legacy;
 mod link;
 mod meta;
+pub mod mirrors;
 pub mod negotiate;
 pub mod page;
 pub mod pruned;
