@@ -7,6 +7,7 @@ mod html;
 pub mod json;
 pub mod legacy;
 mod link;
+pub mod listing;
 mod meta;
 pub mod mirrors;
 pub mod negotiate;
