@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
 use super::output::{Console, Style};
-use super::{Common, Failure, Outcome};
+use super::{Common, Failure, Outcome, mirrors};
+use crate::config::environment::Environment;
 use crate::name::{NameBuffer, NameRef, Subject};
 use crate::policy::Policy;
 
@@ -33,6 +34,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     for lint in settings.lints(today) {
         console.line(lint)?;
     }
+    mirrors::tell(&settings.sites, &Environment::from_process(), common.verbosity(), console)?;
     if let Some(list) = &arguments.preview {
         preview(&policy, open(list)?, console)?;
     }

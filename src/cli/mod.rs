@@ -6,6 +6,7 @@ mod demo;
 mod env;
 mod explain;
 mod filter;
+mod mirrors;
 mod output;
 mod run;
 mod serve;

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::negotiate::{Representation, expect_legacy_json};
 use super::page::Page;
+use super::pruned::Pruned;
 use super::root::RootFilter;
 use super::{Judge, Malformed, html, legacy};
 use crate::name::ProjectName;
@@ -77,7 +78,7 @@ fn filter_legacy<'a>(
     judge: &mut dyn Judge,
 ) -> Result<Filtered<'a>, Malformed> {
     expect_legacy_json(page.content_type)?;
-    let legacy::Pruned { body, removed, emptied } = legacy::prune(page.body, project, judge)?;
+    let Pruned { body, removed, emptied } = legacy::prune(page.body, project, judge)?;
     Ok(Filtered { body, content_type: "application/json", removed, emptied })
 }
 

@@ -4,19 +4,14 @@
 //! goes on: what is understood here is written anew ([`super::render`]), and what some parser might read in two ways
 //! is refused.
 
-use std::convert::Infallible;
+pub(super) mod tags;
 
-use html5gum::Tokenizer;
-use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use url::Url;
 
+use self::tags::{Attribute, Content, Piece};
 use super::meta::Meta;
-use super::negotiate::is_utf8;
 use super::{Judge, Malformed, link, render};
 use crate::name::{NameBuffer, NameRef, Subject};
-
-/// The most HTML that is read: the tokenizer pulls, so a page must be there as a whole. PyPI's root list has 50 MB.
-const MAX_PAGE: usize = 64 << 20;
 
 /// What an anchor on a project page may say beside `href` (the specification's, and two more that uv reads).
 const ATTRIBUTES: &[&str] = &[
@@ -51,15 +46,9 @@ pub(super) struct Anchor {
 
 /// Reads a page that was found at `url`.
 pub(super) fn read(bytes: &[u8], url: Option<&Url>) -> Result<Document, Malformed> {
-    let text = decode(bytes)?;
+    let text = tags::decode(bytes)?;
     let mut collector = Collector::default();
-    let mut emitter =
-        CallbackEmitter::new(|event: CallbackEvent<'_>, span: html5gum::Span<usize>| -> Option<Infallible> {
-            collector.take(&event, span.start);
-            None
-        });
-    emitter.naively_switch_states(true);
-    let Ok(()) = Tokenizer::new_with_emitter(text, emitter).finish();
+    tags::read(text, Content::AsText, |piece| collector.take(&piece));
     collector.finish(url)
 }
 
@@ -84,20 +73,6 @@ pub(super) fn filter_root(bytes: &[u8], url: Option<&Url>, judge: &mut dyn Judge
     }
     render::root_tail(&mut out);
     Ok((out, removed))
-}
-
-/// UTF-8, with or without a mark: pip goes by the charset of the header, uv by the bytes, so there must be one answer.
-fn decode(bytes: &[u8]) -> Result<&str, Malformed> {
-    if bytes.len() > MAX_PAGE {
-        return Err(Malformed::Limit("HTML is longer than 64 MiB"));
-    }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| Malformed::Syntax { at: error.valid_up_to(), what: "HTML is not UTF-8" })?;
-    // UTF-16 of plain ASCII without a mark is valid UTF-8, with a NUL for every other byte.
-    match memchr::memchr(0, bytes) {
-        Some(at) => Err(Malformed::Syntax { at, what: "a NUL stands in HTML" }),
-        None => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
-    }
 }
 
 /// The elements that matter here.
@@ -125,9 +100,6 @@ impl Element {
 
 #[derive(Debug, Default)]
 struct Collector {
-    /// The start tag that is being read, and its attributes so far.
-    element: Element,
-    attributes: Vec<(String, String)>,
     document: Document,
     /// Whether the last anchor still takes text.
     open: bool,
@@ -138,84 +110,68 @@ struct Collector {
 }
 
 impl Collector {
-    fn take(&mut self, event: &CallbackEvent<'_>, at: usize) {
-        match *event {
-            CallbackEvent::OpenStartTag { name } => {
-                self.element = Element::of(name);
-                self.attributes.clear();
-            }
-            // Attributes of end tags and of other elements are reported as well.
-            CallbackEvent::AttributeName { .. } | CallbackEvent::AttributeValue { .. }
-                if self.element == Element::Other => {}
-            CallbackEvent::AttributeName { name } => self.begin_attribute(&String::from_utf8_lossy(name), at),
-            CallbackEvent::AttributeValue { value } => {
-                if let Some((_, last)) = self.attributes.last_mut() {
-                    last.push_str(&String::from_utf8_lossy(value));
+    fn take(&mut self, piece: &Piece<'_>) {
+        match *piece {
+            Piece::Start(name, attributes) => match Element::of(name) {
+                Element::Other => {}
+                element => {
+                    self.check_attributes(attributes);
+                    self.start(element, attributes);
                 }
-            }
-            CallbackEvent::CloseStartTag { .. } => self.close_start_tag(),
-            CallbackEvent::EndTag { name } => match Element::of(name) {
+            },
+            Piece::End(name) => match Element::of(name) {
                 Element::Anchor => self.open = false,
                 Element::Template => self.templates = self.templates.saturating_sub(1),
                 _ => {}
             },
-            CallbackEvent::String { value } if self.open => {
+            Piece::Text(text) if self.open => {
                 if let Some(anchor) = self.document.anchors.last_mut() {
-                    anchor.text.push_str(&String::from_utf8_lossy(value));
+                    anchor.text.push_str(text);
                 }
             }
-            _ => {}
+            Piece::Text(_) | Piece::Comment(_) | Piece::Unfinished => {}
         }
     }
 
     /// Of an attribute that stands twice the specification takes the first, Python's `dict(attrs)` the last.
-    fn begin_attribute(&mut self, name: &str, at: usize) {
-        if self.attributes.iter().any(|(other, _)| other == name) {
-            self.fail(Malformed::Syntax { at, what: "an attribute stands twice" });
+    fn check_attributes(&mut self, mut attributes: &[Attribute]) {
+        while let Some((last, others)) = attributes.split_last() {
+            if others.iter().any(|other| other.name == last.name) {
+                self.fail(Malformed::Syntax { at: last.at, what: "an attribute stands twice" });
+            }
+            attributes = others;
         }
-        self.attributes.push((name.to_owned(), String::new()));
     }
 
-    fn close_start_tag(&mut self) {
-        match std::mem::take(&mut self.element) {
+    fn start(&mut self, element: Element, attributes: &[Attribute]) {
+        match element {
             Element::Template => self.templates += 1,
             _ if self.templates > 0 => {}
-            Element::Anchor => self.add_anchor(),
-            Element::Base if self.base.is_none() => self.base = self.attribute("href").map(str::to_owned),
+            Element::Anchor => self.add_anchor(attributes),
+            Element::Base if self.base.is_none() => self.base = tags::find(attributes, "href").map(str::to_owned),
             Element::Meta => {
-                if let Err(fault) = self.read_meta() {
+                if let Err(fault) = self.read_meta(attributes) {
                     self.fail(fault);
                 }
             }
-            _ => {}
+            Element::Base | Element::Other => {}
         }
     }
 
-    fn add_anchor(&mut self) {
+    fn add_anchor(&mut self, attributes: &[Attribute]) {
         self.open = false;
-        let Some(href) = self.attribute("href") else { return };
+        let Some(href) = tags::find(attributes, "href") else { return };
         let href = href.trim_matches(|c: char| c.is_ascii_whitespace()).to_owned();
-        let attribute = |name: &&'static str| Some((*name, self.attribute(name)?.to_owned()));
+        let attribute = |name: &&'static str| Some((*name, tags::find(attributes, name)?.to_owned()));
         let attributes = ATTRIBUTES.iter().filter_map(attribute).collect();
         self.document.anchors.push(Anchor { href, attributes, text: String::new() });
         self.open = true;
     }
 
-    fn read_meta(&mut self) -> Result<(), Malformed> {
-        let content = self.attribute("content").unwrap_or_default().trim().to_owned();
-        if self.attribute("charset").is_some_and(|charset| !is_utf8(charset)) {
-            return Err(Malformed::Shape("its charset is not UTF-8"));
-        }
-        if self.attribute("http-equiv").is_some_and(|header| header.trim().eq_ignore_ascii_case("content-type")) {
-            let charset = content.to_ascii_lowercase();
-            if charset
-                .split_once("charset=")
-                .is_some_and(|(_, label)| !is_utf8(label.split(';').next().unwrap_or(label)))
-            {
-                return Err(Malformed::Shape("its charset is not UTF-8"));
-            }
-        }
-        let name = self.attribute("name").unwrap_or_default().trim().to_ascii_lowercase();
+    fn read_meta(&mut self, attributes: &[Attribute]) -> Result<(), Malformed> {
+        tags::check_charset(attributes)?;
+        let content = tags::find(attributes, "content").unwrap_or_default().trim().to_owned();
+        let name = tags::find(attributes, "name").unwrap_or_default().trim().to_ascii_lowercase();
         let meta = &mut self.document.meta;
         match name.as_str() {
             "pypi:repository-version" => meta.set_version(&content)?,
@@ -224,10 +180,6 @@ impl Collector {
             _ => {}
         }
         Ok(())
-    }
-
-    fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     fn fail(&mut self, fault: Malformed) {

@@ -5,21 +5,12 @@ use std::borrow::Cow;
 use super::json::{self, Member, Value, find};
 use super::link::Link;
 use super::meta::text;
+use super::pruned::Pruned;
 use super::{Judge, Malformed};
 use crate::name::{ProjectName, Subject};
 
-/// A document without what must not be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pruned<'a> {
-    /// The source itself if nothing went.
-    pub body: Cow<'a, [u8]>,
-    /// How many files went, from `urls` and `releases` together.
-    pub removed: u64,
-    /// Whether the answer must be a 404: the project is hidden, or the release that it describes has lost all files.
-    pub emptied: bool,
-}
-
-/// Removes the hidden files of the project `expected` from `bytes`.
+/// Removes the hidden files of the project `expected` from `bytes`, from `urls` and `releases` alike. Emptied are a
+/// document of a hidden project, and one whose own release has lost all files.
 ///
 /// # Errors
 /// [`Malformed`] if it isn't the legacy JSON of that project.

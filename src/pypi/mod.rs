@@ -7,13 +7,17 @@ mod html;
 pub mod json;
 pub mod legacy;
 mod link;
+pub mod listing;
 mod meta;
+pub mod mirrors;
 pub mod negotiate;
 pub mod page;
+pub mod pruned;
 pub(crate) mod render;
 pub mod resource;
 pub mod root;
 pub mod site;
+pub mod stats;
 #[cfg(test)]
 mod testing;
 

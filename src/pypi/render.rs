@@ -1,4 +1,4 @@
-//! Writes the HTML of simple pages, in one canonical form and with one escaping function.
+//! Writes the HTML of simple pages and of lists for people, in one canonical form and with one escaping function.
 //!
 //! Every HTML page that a client is given is written here, from what was understood: what our reader doesn't see, no
 //! client's parser sees either. It looks as PyPI's own pages do.
@@ -65,6 +65,36 @@ pub(super) fn page_tail(meta: &Meta, out: &mut Vec<u8>) {
     if let Some(serial) = meta.serial {
         out.extend_from_slice(format!("<!--SERIAL {serial}-->\n").as_bytes());
     }
+}
+
+/// What a person is shown in place of a page that lists hidden projects: how many names are hidden, never which.
+pub(super) fn listing<'a>(removed: u64, kept: impl Iterator<Item = NameRef<'a>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let title = match removed {
+        1 => "1 name is hidden here".to_owned(),
+        _ => format!("{removed} names are hidden here"),
+    };
+    out.extend_from_slice(b"<!DOCTYPE html>\n<html lang=\"en\">\n  <head>\n    <meta charset=\"utf-8\">\n    <title>");
+    escape(&title, &mut out);
+    out.extend_from_slice(b"</title>\n  </head>\n  <body>\n    <h1>");
+    escape(&title, &mut out);
+    out.extend_from_slice(
+        b"</h1>\n    <p>The page of the public index lists projects that namewall hides here, so it is not shown as it is.</p>\n",
+    );
+    let mut kept = kept.peekable();
+    if kept.peek().is_some() {
+        out.extend_from_slice(b"    <p>The other projects on it:</p>\n    <ul>\n");
+        for name in kept {
+            out.extend_from_slice(b"      <li><a");
+            attribute("href", &format!("/project/{name}/"), &mut out);
+            out.push(b'>');
+            escape(name.as_str(), &mut out);
+            out.extend_from_slice(b"</a></li>\n");
+        }
+        out.extend_from_slice(b"    </ul>\n");
+    }
+    out.extend_from_slice(b"  </body>\n</html>\n");
+    out
 }
 
 fn head(meta: &Meta, title: &str, out: &mut Vec<u8>) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::policy::Mode;
+use crate::pypi::mirrors::MIRRORS;
 use crate::pypi::site::default_sites;
 
 #[test]
@@ -49,6 +50,10 @@ fn the_annotated_default_shows_every_key() {
     }
     let documented: Vec<_> = default_sites().filter(|(host, _)| !discover::BUILT_IN.contains(host.as_str())).collect();
     assert!(documented.is_empty(), "{documented:?}");
+    for mirror in MIRRORS {
+        let listed = discover::BUILT_IN.split([' ', ',', '\n']).filter(|word| *word == mirror.host).count();
+        assert_eq!(listed, 1, "{}", mirror.host);
+    }
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn a_root_list() {
 
 #[test]
 fn too_much_is_refused() {
-    let page = vec![b' '; MAX_PAGE + 1];
+    let page = vec![b' '; tags::MAX_PAGE + 1];
     assert!(matches!(read(&page, None), Err(Malformed::Limit(_))));
 }
 
