@@ -44,9 +44,10 @@ pub const SITES: &[(&str, SiteKind)] = &[
     ("upload.pypi.io", SiteKind::Upload),
     ("warehouse.python.org", SiteKind::Index),
     ("warehouse-staging.python.org", SiteKind::Index),
-    // Legacy documentation by project, and a viewer of every project's files.
-    ("pythonhosted.org", SiteKind::Index),
-    ("test.pythonhosted.org", SiteKind::Index),
+    // Legacy documentation, below each project's name; the file host serves it, too.
+    ("pythonhosted.org", SiteKind::Files),
+    ("test.pythonhosted.org", SiteKind::Files),
+    // A viewer of every project's files.
     ("inspector.pypi.io", SiteKind::Index),
 ];
 

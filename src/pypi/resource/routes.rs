@@ -13,6 +13,8 @@ pub(super) struct Route {
     pub(super) steps: &'static [Step],
     open: bool,
     methods: Methods,
+    /// Whether it is one only where PyPI's application answers: on other hosts its words may be somebody's.
+    own: bool,
     /// What it asks for, given the first project that it names.
     pub(super) kind: fn(Option<&ProjectName>) -> Kind,
     /// How PyPI says there that there is nothing.
@@ -72,7 +74,7 @@ pub(super) const ROUTES: &[Route] = &[
     route(&[Is("sitemap.xml")], sitemap, Absent::Page),
     route(&[Ends(".sitemap.xml")], sitemap, Absent::Page),
     // Pages for people that list projects.
-    route(&[], listing, Absent::Page),
+    route(&[], listing, Absent::Page).own(),
     route(&[Is("search")], listing, Absent::Page),
     route(&[Is("user"), Any], listing, Absent::Page),
     route(&[Is("u"), Any], listing, Absent::Page),
@@ -86,18 +88,50 @@ pub(super) const ROUTES: &[Route] = &[
     route(&[Is("_includes"), Is("edit-project-button"), Project], web, Absent::Page),
     route(&[Is("_includes"), Is("authed"), Nobody, Project], web, Absent::Page),
     route(&[Is("danger-api"), Is("projects"), Project], web, Absent::Page).open(),
+    // Words of PyPI's own that somebody's project may be called as well: what follows them is judged, they are not.
+    route(&[Is("pypi")], web, Absent::Page).own(),
+    route(&[Is("legacy")], web, Absent::Page).own(),
+    route(&[Is("RPC2")], web, Absent::Page).own(),
+    route(&[Is("help")], web, Absent::Page).open().own(),
+    route(&[Is("classifiers")], web, Absent::Page).open().own(),
+    route(&[Is("security")], web, Absent::Page).open().own(),
+    route(&[Is("sponsors")], web, Absent::Page).open().own(),
+    route(&[Is("sitemap")], web, Absent::Page).open().own(),
+    route(&[Is("policy")], web, Absent::Page).open().own(),
+    route(&[Is("static")], web, Absent::Page).open().own(),
+    route(&[Is("locale")], web, Absent::Page).open().own(),
+    route(&[Is("account")], web, Absent::Page).open().own(),
+    route(&[Is("accounts")], web, Absent::Page).open().own(),
+    route(&[Is("manage")], web, Absent::Page).open().own(),
+    route(&[Is("admin")], web, Absent::Page).open().own(),
+    route(&[Is("billing")], web, Absent::Page).open().own(),
+    route(&[Is("mock")], web, Absent::Page).open().own(),
+    route(&[Is("danger-api")], web, Absent::Page).open().own(),
+    route(&[Is("_includes")], web, Absent::Page).open().own(),
+    route(&[Is("_")], web, Absent::Page).open().own(),
+    route(&[Is("_health")], web, Absent::Page).own(),
+    route(&[Is("_force-status"), Nobody], web, Absent::Page).own(),
+    route(&[Is(".well-known")], web, Absent::Page).open().own(),
+    route(&[Is("robots.txt")], web, Absent::Page).own(),
+    route(&[Is("opensearch.xml")], web, Absent::Page).own(),
+    route(&[Is("favicon.ico")], web, Absent::Page).own(),
     // Files, and what used to lead to them: by digest, and by Python version, first letter and project.
     route(&[Is("packages"), Digest(2), Digest(2), Digest(60), File], file, Absent::Refusal),
     route(&[Is("packages"), Nobody, Nobody, Project, File], file, Absent::Refusal),
 ];
 
 const fn route(steps: &'static [Step], kind: fn(Option<&ProjectName>) -> Kind, absent: Absent) -> Route {
-    Route { steps, open: false, methods: Methods::All, kind, absent }
+    Route { steps, open: false, methods: Methods::All, own: false, kind, absent }
 }
 
 impl Route {
     const fn open(mut self) -> Self {
         self.open = true;
+        self
+    }
+
+    const fn own(mut self) -> Self {
+        self.own = true;
         self
     }
 
@@ -111,8 +145,7 @@ impl Route {
         let length_fits = segments.len() == self.steps.len() || (self.open && segments.len() > self.steps.len());
         length_fits
             && (self.methods == Methods::All || !reads)
-            // The home page of a host of files lists nothing that is PyPI's.
-            && !(self.steps.is_empty() && site != SiteKind::Index)
+            && (!self.own || matches!(site, SiteKind::Index | SiteKind::Upload))
             && self.steps.iter().zip(segments).all(|(step, segment)| step.fits(segment))
     }
 }

@@ -170,6 +170,21 @@ fn routes_that_name_nobody_are_known_too() {
 }
 
 #[test]
+fn pypis_own_words_are_nobodys_names() {
+    for target in
+        ["/help/", "/account/login/", "/static/css/warehouse.css", "/manage/account/", "/search/?o=&c=x", "/pypi"]
+    {
+        let resource = index(target);
+        let first = target.split(['/', '?']).nth(1).unwrap();
+        assert!(!names(&resource).contains(&first), "{target}: {resource:?}");
+    }
+    assert!(names(&index("/static/acme/x.js")).contains(&"acme"), "what follows is judged");
+    // On a host where they are no routes of PyPI's, they are anybody's.
+    let docs = Resource::of(SiteKind::Files, &Method::GET, "/help/index.html").unwrap();
+    assert!(names(&docs).contains(&"help"));
+}
+
+#[test]
 fn other_hosts_name_projects_in_places_of_their_own() {
     let digest = "0".repeat(60);
     for (site, target) in [
