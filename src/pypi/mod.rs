@@ -16,6 +16,7 @@ pub mod root;
 pub mod site;
 #[cfg(test)]
 mod testing;
+pub mod upload;
 
 use crate::name::Subject;
 
