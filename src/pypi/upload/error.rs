@@ -11,9 +11,8 @@ use crate::name::{FileName, InvalidName, ProjectName};
 pub enum Refusal {
     /// It names something protected.
     #[error(
-        "the upload's {field} names {0}, which is protected and must not be published on this index; \
-         check which repository the publishing tool is set to, and send it to the private one",
-        field = .0.field()
+        "the upload's {0}, which is protected and must not be published on this index; check which repository the \
+         publishing tool is set to, and send it to the private one"
     )]
     Protected(Protected),
     /// It declares itself private.
@@ -44,7 +43,7 @@ pub enum BadUpload {
     ContentType(&'static str),
     /// What stands between the parts, before or behind them.
     #[error(
-        "the upload's form is malformed after part {part}: {what}; publish with a current twine, uv, hatch or poetry"
+        "the upload's form is malformed in or after part {part}: {what}; publish with a current twine, uv, hatch or poetry"
     )]
     Framing {
         /// How many parts began before.
@@ -121,21 +120,11 @@ impl Refusal {
     }
 }
 
-impl Protected {
-    /// Where an upload says it.
-    const fn field(&self) -> &'static str {
-        match self {
-            Self::Project(_) => "`name` field",
-            Self::File(_) => "file name",
-        }
-    }
-}
-
 impl fmt::Display for Protected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Project(name) => write!(f, "`{name}`"),
-            Self::File(name) => write!(f, "`{}`", name.as_str()),
+            Self::Project(name) => write!(f, "project is `{name}`"),
+            Self::File(name) => write!(f, "file is called `{}`", name.as_str()),
         }
     }
 }

@@ -56,7 +56,7 @@ impl<'a> Headers<'a> {
     /// Splits lines strictly. Bare line ends, folded lines and control characters end a line, or all headers, for some
     /// readers; non-ASCII has been a line end too (Python's `str.splitlines`).
     fn parse(raw: &'a [u8]) -> Result<Self, &'static str> {
-        let text = raw.strip_suffix(b"\r\n\r\n").ok_or("there are none")?;
+        let text = raw.strip_suffix(b"\r\n\r\n").ok_or("they don't end")?;
         let text = str::from_utf8(text).map_err(|_not_utf8| "they are not UTF-8")?;
         let mut headers = Self::default();
         for line in text.split("\r\n") {

@@ -169,6 +169,9 @@ impl Reader {
         let before = self.held.len();
         let (front, _) = chunk.split_at(chunk.len().min(MAX_HEAD.saturating_sub(before)));
         self.held.extend_from_slice(front);
+        if self.held.starts_with(b"\r\n") {
+            return Err(BadUpload::Head { part, what: "there are none" });
+        }
         let from = before.saturating_sub(END.len() - 1);
         let Some(found) = self.held.get(from..).and_then(|held| memmem::find(held, END)) else {
             *chunk = chunk.get(front.len()..).unwrap_or_default();

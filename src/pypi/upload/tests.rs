@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::name::Subject;
 use crate::pypi::testing::Hiding;
 
 const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
@@ -378,21 +377,32 @@ fn the_number_of_parts_is_limited() {
 #[test]
 fn messages_say_what_and_where_and_what_to_do() {
     let shown = |body: &str| read(body.as_bytes()).unwrap_err().to_string();
-    for (message, expected) in [
-        (shown(&TWINE.replace("sample\r", "acme\r")), ""),
-        (shown(&TWINE.replace("sample-1.0", "acme-1.0")), ""),
-        (shown(&TWINE.replace("Topic", "Private")), ""),
-        (shown(&TWINE.replace("sample\r", "sam ple\r")), ""),
-        (shown(&TWINE.replace("sample-1.0", "s/1.0")), ""),
-        (shown(&TWINE.replace("; name=\"version\"", "")), ""),
-        (shown(&TWINE.replace("--0123\x08\r", "")), ""),
-        (shown(&TWINE.replace("sample\r", &format!("{}\r", "a".repeat(5000)))), ""),
-        (shown(&form(&[])), ""),
-        (shown(""), ""),
-        (Upload::new("text/plain").unwrap_err().to_string(), ""),
-    ] {
-        println!("{message}{expected}");
-    }
+    let messages = [
+        shown(&TWINE.replace("sample\r", "acme\r")),
+        shown(&TWINE.replace("sample-1.0", "acme-1.0")),
+        shown(&TWINE.replace("Topic", "Private")),
+        shown(&TWINE.replace("sample\r", "sam ple\r")),
+        shown(&TWINE.replace("sample-1.0", "s/1.0")),
+        shown(&TWINE.replace("; name=\"version\"", "")),
+        shown(&TWINE.replace("--0123\x08\r", "")),
+        shown(&TWINE.replace("sample\r", &format!("{}\r", "a".repeat(5000)))),
+        shown(&form(&[])),
+        shown(""),
+        Upload::new("text/plain").unwrap_err().to_string(),
+    ];
+    insta::assert_snapshot!(messages.join("\n"), @r"
+    the upload's project is `acme`, which is protected and must not be published on this index; check which repository the publishing tool is set to, and send it to the private one
+    the upload's file is called `acme-1.0.tar.gz`, which is protected and must not be published on this index; check which repository the publishing tool is set to, and send it to the private one
+    the upload has a `Private ::` classifier: its author wants it kept off public indexes; check which repository the publishing tool is set to, or remove the classifier
+    the `name` field in the upload's part 1 is no project's name: a project name is made of ASCII letters, digits, `.`, `_` and `-`, not a space; correct it in the package's metadata
+    the file in the upload's part 9 has a name that no distribution can have: a file name has no slash and no backslash in it; rename the file
+    the headers of the upload's part 3 can't be relied on: the part has no name; publish with a current twine, uv, hatch or poetry
+    the upload's form is malformed in or after part 9: the boundary stands elsewhere than behind a CRLF; publish with a current twine, uv, hatch or poetry
+    the upload's part 1 is over the limit: 4 KiB in a `name` or `classifiers` field; publish with a current twine, uv, hatch or poetry
+    the upload has no `name` field: it can't be told what it would publish; publish with a current twine, uv, hatch or poetry
+    the upload ends in the middle, without its closing boundary; try again
+    the upload's Content-Type is not that of one form: it is not `multipart/form-data`; publish with a current twine, uv, hatch or poetry
+    ");
 }
 
 /// Content that nearly has boundaries in it.
