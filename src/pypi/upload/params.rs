@@ -63,7 +63,9 @@ pub(super) fn is_utf_8(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn parsed(header: &str) -> Result<(&str, Vec<(&str, &str)>), &'static str> {
+    type Read<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+
+    fn parsed(header: &str) -> Result<Read<'_>, &'static str> {
         Parameters::parse(header).map(|read| (read.value, read.pairs().collect()))
     }
 
