@@ -20,6 +20,7 @@ pub mod site;
 pub mod stats;
 #[cfg(test)]
 mod testing;
+pub mod upload;
 
 use crate::name::Subject;
 
