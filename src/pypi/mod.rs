@@ -16,6 +16,7 @@ pub mod root;
 pub mod site;
 #[cfg(test)]
 mod testing;
+mod xml;
 
 use crate::name::Subject;
 
