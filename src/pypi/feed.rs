@@ -69,7 +69,7 @@ fn hidden_entries(bytes: &[u8], judge: &mut dyn Judge) -> Result<Vec<Range<usize
     let mut entry: Option<(usize, Entry)> = None;
     loop {
         let start = reader.position();
-        match (reader.next().map_err(malformed)?, &mut entry) {
+        match (reader.next().map_err(ReadError::of_slice)?, &mut entry) {
             (Node::Start(tag), open) => match (outside.begins_entry(&tag)?, open) {
                 (false, None) => outside.open(&tag)?,
                 (false, Some((_, entry))) => entry.open(&tag),
@@ -89,14 +89,6 @@ fn hidden_entries(bytes: &[u8], judge: &mut dyn Judge) -> Result<Vec<Range<usize
             }
             (Node::Eof, _) => return Ok(gone),
         }
-    }
-}
-
-/// A slice doesn't break off otherwise than by its end.
-fn malformed(error: ReadError) -> Malformed {
-    match error {
-        ReadError::Malformed(malformed) => malformed,
-        ReadError::Input(_) => Malformed::Truncated,
     }
 }
 

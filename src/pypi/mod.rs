@@ -18,6 +18,7 @@ pub mod site;
 #[cfg(test)]
 mod testing;
 mod xml;
+pub mod xmlrpc;
 
 use crate::name::Subject;
 

@@ -16,6 +16,8 @@ use quick_xml::events::Event;
 
 use super::Malformed;
 
+pub(super) use lexical::{is_character, is_space};
+
 /// How deep elements may nest. A feed has 4 levels, an answer of XML-RPC 12.
 pub(super) const MAX_DEPTH: usize = 64;
 
@@ -31,6 +33,16 @@ pub(super) enum ReadError {
     /// The bytes are not to be trusted.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+}
+
+impl ReadError {
+    /// What it means for a slice of bytes, which breaks off by ending and in no other way.
+    pub(super) fn of_slice(self) -> Malformed {
+        match self {
+            Self::Malformed(malformed) => malformed,
+            Self::Input(_) => Malformed::Truncated,
+        }
+    }
 }
 
 /// One thing that a document is made of. Comments and the XML declaration are read, and not told of.
@@ -118,7 +130,7 @@ impl<R: BufRead> Reader<R> {
                 Kind::Declaration => return Err(syntax("an XML declaration stands only at the beginning").into()),
                 Kind::Comment => lexical::characters(self.raw(at)?).map_err(syntax)?,
                 Kind::Text if self.place != Place::Root => {
-                    if !lexical::is_space(self.raw(at)?) {
+                    if !is_space(self.raw(at)?) {
                         return Err(syntax("text outside of the root element").into());
                     }
                 }

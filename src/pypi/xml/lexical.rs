@@ -24,14 +24,12 @@ pub(in super::super) fn is_space(text: &str) -> bool {
 }
 
 /// Section 2.2, `Char`: no control characters but tab and line ends, and not U+FFFE and U+FFFF.
+pub(in super::super) const fn is_character(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
 pub(super) fn characters(text: &str) -> Result<(), What> {
-    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
-    // Those two begin with 0xEF; so nothing in ASCII is decoded.
-    let is_legal = |text: &str| !text.contains(['\u{fffe}', '\u{ffff}']);
-    if text.as_bytes().iter().any(control) || !(text.is_ascii() || is_legal(text)) {
-        return Err("a character that XML doesn't allow");
-    }
-    Ok(())
+    if text.chars().all(is_character) { Ok(()) } else { Err("a character that XML doesn't allow") }
 }
 
 /// A run of text without markup and references.
