@@ -139,11 +139,16 @@ impl Decoded {
 }
 
 async fn in_time<T>(reading: impl Future<Output = io::Result<T>>) -> Result<T, BodyError> {
-    match tokio::time::timeout(IDLE, reading).await {
-        Ok(Ok(read)) => Ok(read),
-        Ok(Err(error)) => Err(BodyError::reading(error)),
-        Err(_elapsed) => Err(BodyError::Stalled),
+    match within_patience(reading).await {
+        Some(Ok(read)) => Ok(read),
+        Some(Err(error)) => Err(BodyError::reading(error)),
+        None => Err(BodyError::Stalled),
     }
+}
+
+/// What `waiting` comes to, if it does so before patience ends.
+pub(super) async fn within_patience<T>(waiting: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(IDLE, waiting).await.ok()
 }
 
 /// A page that is here whole: in the coding in which it came, and without it.

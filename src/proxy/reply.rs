@@ -4,6 +4,7 @@
 //! installation whatever the status, so there the words count: pip shows the reason phrase, uv the problem's title
 //! and detail (RFC 9457).
 
+use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Response, StatusCode};
 use hyper::ext::ReasonPhrase;
@@ -14,6 +15,7 @@ use crate::name::FileName;
 use crate::policy::{Match, Rule};
 use crate::pypi::render;
 use crate::pypi::resource::{Absent, Resource};
+use crate::pypi::xmlrpc;
 use crate::telemetry::Outcome;
 
 const HTML: &str = "text/html; charset=UTF-8";
@@ -54,13 +56,39 @@ fn nothing(absent: Absent, file: Option<&FileName>) -> (&'static str, String) {
 
 /// A protected file.
 pub(super) fn refused(name: &str, found: &Match<'_>) -> Response<Body> {
+    let mut detail = advice(name, found.rule);
+    detail.push_str(" If a lock file or a requirement names this file, lock again from the private index.");
+    refused_because(name, found, &detail)
+}
+
+/// An upload of a protected name.
+pub(super) fn refused_upload(name: &str, found: &Match<'_>) -> Response<Body> {
+    let mut detail = advice(name, found.rule);
+    detail
+        .push_str(" Nothing of this upload has been published. Check which repository the publishing tool is set to.");
+    refused_because(name, found, &detail)
+}
+
+fn refused_because(name: &str, found: &Match<'_>, detail: &str) -> Response<Body> {
     let title = format!("{name} is protected by namewall rule {}", found.rule.id);
-    let mut response = problem(StatusCode::FORBIDDEN, "protected", &title, &advice(name, found.rule));
+    let mut response = forbidden("protected", &title, detail);
+    mark(&mut response, Outcome::Refused, Some(&found.rule.id));
+    response
+}
+
+/// An upload that says of itself that it is private.
+pub(super) fn refused_private(detail: &str) -> Response<Body> {
+    let mut response = forbidden("upload-private", "namewall publishes nothing that is classified as private", detail);
+    mark(&mut response, Outcome::Refused, None);
+    response
+}
+
+fn forbidden(kind: &str, title: &str, detail: &str) -> Response<Body> {
+    let mut response = problem(StatusCode::FORBIDDEN, kind, title, detail);
     // hyper writes it over HTTP/1.1; HTTP/2 has none.
     if let Ok(phrase) = ReasonPhrase::try_from(format!("Forbidden: {title}")) {
         response.extensions_mut().insert(phrase);
     }
-    mark(&mut response, Outcome::Refused, Some(&found.rule.id));
     response
 }
 
@@ -91,16 +119,9 @@ pub(super) fn method_not_allowed() -> Response<Body> {
     response
 }
 
-/// XML-RPC is denied: no installer needs it, and its methods name projects in their bodies.
-pub(super) fn xml_rpc_fault() -> Response<Body> {
-    let fault = concat!(
-        "<?xml version='1.0'?>\n<methodResponse><fault><value><struct>",
-        "<member><name>faultCode</name><value><int>-32500</int></value></member>",
-        "<member><name>faultString</name><value><string>",
-        "RuntimeError: namewall does not pass XML-RPC calls to the public index; use the simple API instead.",
-        "</string></value></member></struct></value></fault></methodResponse>\n",
-    );
-    let mut response = answer(StatusCode::OK, "text/xml; charset=utf-8", fault.to_owned());
+/// An XML-RPC call that doesn't pass (the code is that of PyPI's own runtime errors).
+pub(super) fn xml_rpc_fault(why: &str) -> Response<Body> {
+    let mut response = answer(StatusCode::OK, "text/xml; charset=utf-8", xmlrpc::fault(-32500, why));
     mark(&mut response, Outcome::Refused, None);
     response
 }
@@ -127,7 +148,6 @@ fn advice(name: &str, rule: &Rule) -> String {
     if let Some(owner) = &rule.owner {
         text.extend([" Ask ", owner, " about this rule."]);
     }
-    text.push_str(" If a lock file or a requirement names this file, lock again from the private index.");
     text
 }
 
@@ -141,7 +161,7 @@ fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Respons
     answer(status, "application/problem+json", body.to_string())
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -3,15 +3,17 @@
 //! (A root list in JSON can also be filtered while it streams: [`super::root`].)
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use url::Url;
 
-use super::negotiate::{Representation, expect_legacy_json};
+use super::negotiate::{Representation, expect};
 use super::page::Page;
 use super::pruned::Pruned;
 use super::root::RootFilter;
-use super::{Judge, Malformed, html, legacy};
-use crate::name::ProjectName;
+use super::site::{SiteKind, site_of};
+use super::{Judge, Malformed, feed, html, legacy, listing, stats};
+use crate::name::{HostName, ProjectName};
 
 /// Which kind of page it is, and whose.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +24,16 @@ pub enum Kind<'a> {
     Project(Option<&'a ProjectName>),
     /// The legacy JSON of a project, or of one of its releases; `None` if nobody says of which.
     Legacy(Option<&'a ProjectName>),
+    /// A feed, a sitemap or a list of sitemaps.
+    Feed,
+    /// The largest projects, in JSON or for people.
+    Stats(&'a Sites),
+    /// A page for people that lists projects, with links to these sites.
+    Listing(&'a Sites),
 }
+
+/// The hosts that are intercepted, and what each serves.
+pub type Sites = HashMap<HostName, SiteKind>;
 
 /// A page as upstream sent it, and how the client wants it.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +56,7 @@ pub struct Filtered<'a> {
     /// Borrowed if it is the received body, byte for byte.
     pub body: Cow<'a, [u8]>,
     /// Its `Content-Type`.
-    pub content_type: &'static str,
+    pub content_type: &'a str,
     /// How many entries went.
     pub removed: u64,
     /// Whether the answer must be a 404 instead.
@@ -69,7 +80,39 @@ pub fn filter_page<'a>(page: &Received<'a>, judge: &mut dyn Judge) -> Result<Fil
         Kind::Legacy(project) => filter_legacy(page, project, judge),
         Kind::Root => filter_root(page, Representation::of_response(page.content_type)?, judge),
         Kind::Project(project) => filter_project(page, project, Representation::of_response(page.content_type)?, judge),
+        Kind::Feed => Ok(pruned(expect(page.content_type, &XML)?, feed::prune(page.body, judge)?)),
+        Kind::Stats(_) if expect(page.content_type, &["application/json"]).is_ok() => {
+            Ok(pruned(page.content_type.unwrap_or_default(), stats::prune(page.body, judge)?))
+        }
+        Kind::Stats(sites) | Kind::Listing(sites) => filter_listing(page, sites, judge),
     }
+}
+
+/// What feeds and sitemaps come as.
+const XML: [&str; 4] = ["text/xml", "application/xml", "application/rss+xml", "application/atom+xml"];
+
+/// A document that keeps its type.
+fn pruned<'a>(content_type: &'a str, pruned: Pruned<'a>) -> Filtered<'a> {
+    let Pruned { body, removed, emptied } = pruned;
+    Filtered { body, content_type, removed, emptied }
+}
+
+/// A page for people passes whole, or a list of what may be seen stands in its place.
+fn filter_listing<'a>(page: &Received<'a>, sites: &Sites, judge: &mut dyn Judge) -> Result<Filtered<'a>, Malformed> {
+    let content_type = expect(page.content_type, &["text/html"])?;
+    let url = page.url.ok_or(Malformed::Shape("nobody says where it was found"))?;
+    let kind_of = |host: &HostName| site_of(sites, host).map(|site| site.kind);
+    let listing = listing::read(page.body, url, &kind_of, judge)?;
+    let removed = listing.removed;
+    Ok(match removed {
+        0 => Filtered { body: Cow::Borrowed(page.body), content_type, removed, emptied: false },
+        _ => Filtered {
+            body: Cow::Owned(listing.render()),
+            content_type: "text/html; charset=UTF-8",
+            removed,
+            emptied: false,
+        },
+    })
 }
 
 fn filter_legacy<'a>(
@@ -77,9 +120,8 @@ fn filter_legacy<'a>(
     project: Option<&ProjectName>,
     judge: &mut dyn Judge,
 ) -> Result<Filtered<'a>, Malformed> {
-    expect_legacy_json(page.content_type)?;
-    let Pruned { body, removed, emptied } = legacy::prune(page.body, project, judge)?;
-    Ok(Filtered { body, content_type: "application/json", removed, emptied })
+    let content_type = expect(page.content_type, &["application/json"])?;
+    Ok(pruned(content_type, legacy::prune(page.body, project, judge)?))
 }
 
 fn filter_root<'a>(

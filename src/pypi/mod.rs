@@ -2,6 +2,7 @@
 //!
 //! This room doesn't know the policy. Each name on a page goes to the [`Judge`] that the caller brings.
 
+pub mod feed;
 pub mod filter;
 mod html;
 pub mod json;
@@ -21,6 +22,8 @@ pub mod stats;
 #[cfg(test)]
 mod testing;
 pub mod upload;
+mod xml;
+pub mod xmlrpc;
 
 use crate::name::Subject;
 

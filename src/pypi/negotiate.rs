@@ -76,14 +76,16 @@ impl Representation {
     }
 }
 
-/// Upstream's legacy JSON must say that it is JSON.
+/// The `Content-Type` of upstream's answer, which must be one of `types` and, if it says so, in UTF-8.
 ///
 /// # Errors
 /// [`Malformed::Shape`] for a missing or any other type.
-pub fn expect_legacy_json(content_type: Option<&str>) -> Result<(), Malformed> {
-    match content_type.map(checked_essence).transpose()?.as_deref() {
-        Some("application/json") => Ok(()),
-        _ => Err(Malformed::Shape("its content type is not application/json")),
+pub fn expect<'a>(content_type: Option<&'a str>, types: &[&str]) -> Result<&'a str, Malformed> {
+    let content_type = content_type.ok_or(Malformed::Shape("it has no content type"))?;
+    if types.contains(&&*checked_essence(content_type)?) {
+        Ok(content_type)
+    } else {
+        Err(Malformed::Shape("its content type is not one of such a page"))
     }
 }
 
@@ -301,9 +303,9 @@ mod tests {
             assert!(Representation::of_response(Some(refused)).is_err(), "{refused}");
         }
         assert!(Representation::of_response(None).is_err());
-        assert_eq!(expect_legacy_json(Some("application/json")), Ok(()));
-        assert!(expect_legacy_json(Some("application/json; charset=utf-16")).is_err());
-        assert!(expect_legacy_json(Some("text/html")).is_err() && expect_legacy_json(None).is_err());
+        let json = |content_type| expect(content_type, &["application/json"]).is_ok();
+        assert!(json(Some("application/json")) && json(Some("Application/JSON; charset=utf-8")));
+        assert!(!json(Some("application/json; charset=utf-16")) && !json(Some("text/html")) && !json(None));
     }
 
     #[test]

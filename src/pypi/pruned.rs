@@ -1,4 +1,4 @@
-//! What is left of a JSON document when what must not be seen has gone.
+//! What is left of a document when what must not be seen has gone.
 
 use std::borrow::Cow;
 

@@ -112,6 +112,12 @@ impl Upload {
         }
     }
 
+    /// Whether [`Upload::finish`] has agreed.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     /// Whether the content of a part with a file name has begun.
     #[must_use]
     pub const fn has_file(&self) -> bool {

@@ -7,6 +7,8 @@ mod plan;
 mod root;
 mod stream;
 mod tell;
+mod upload;
+mod xmlrpc;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap};
 use http::request::Parts;
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
@@ -31,7 +33,8 @@ use super::upstream::{ANSWER, LONG_ANSWER, Size, UpstreamError};
 use crate::name::{Authority, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
-use crate::pypi::site::Site;
+use crate::pypi::site::{Site, SiteKind};
+use crate::pypi::upload::is_multipart_form;
 use crate::telemetry::{Outcome, Surface};
 
 /// The most of an unwanted body that is read, and for how long.
@@ -175,18 +178,24 @@ impl Exchange {
         };
         match self.resource.kind {
             Kind::Nothing => reply::not_found(self.resource.absent),
-            Kind::XmlRpc => {
-                self.tell(&Told::new(Outcome::Refused, StatusCode::OK));
-                reply::xml_rpc_fault()
-            }
+            Kind::XmlRpc => xmlrpc::answer(self, body).await,
+            _ if self.is_upload() => upload::answer(&self, body).await,
             Kind::File | Kind::Metadata => files::answer(&self, possible).await,
-            Kind::Provenance | Kind::Upload | Kind::Web => self.pass(body.take()).await,
+            Kind::Provenance | Kind::Web | Kind::Upload => self.pass(body.take()).await,
             // By path, not by method: PyPI's views answer OPTIONS with the page, too.
             _ if !self.is_read() => reply::method_not_allowed(),
             Kind::Root => root::answer(self).await,
-            Kind::Page(_) | Kind::LegacyJson(_) => pages::answer(self).await,
-            Kind::Feed | Kind::Sitemap | Kind::Stats | Kind::Listing => self.pass(body.take()).await,
+            _ => pages::answer(self).await,
         }
+    }
+
+    /// Whether the request publishes something: by its route, or because it brings a form to the host of uploads.
+    fn is_upload(&self) -> bool {
+        let has_form = || {
+            let types = self.headers.get_all(CONTENT_TYPE).iter();
+            types.map(|value| String::from_utf8_lossy(value.as_bytes())).any(|value| is_multipart_form(&value))
+        };
+        self.resource.kind == Kind::Upload || (self.visit.site.kind == SiteKind::Upload && has_form())
     }
 
     fn is_read(&self) -> bool {
@@ -275,7 +284,12 @@ impl Exchange {
     /// Passes a request on whose URL names nothing that is protected, and its answer back.
     async fn pass(&self, body: Option<Incoming>) -> Response<Body> {
         let headers = self.upstream_headers();
-        match self.ask(self.method.clone(), headers, body.map_or_else(empty, passed)).await {
+        self.passed_on(self.ask(self.method.clone(), headers, body.map_or_else(empty, passed)).await)
+    }
+
+    /// Upstream's answer as the client gets it.
+    fn passed_on(&self, answer: Result<Response<Incoming>, UpstreamError>) -> Response<Body> {
+        match answer {
             Ok(response) => self.relay(response),
             Err(error) => self.fail_upstream(&error),
         }

@@ -1,4 +1,4 @@
-//! Project pages and legacy JSON: fetched in the form that we read, filtered whole, answered in the form asked for.
+//! Pages that are filtered whole: of projects, legacy JSON, feeds, statistics, and what lists projects for people.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::pypi::negotiate::Representation;
 use crate::pypi::resource::Kind;
 use crate::telemetry::Outcome;
 
-/// Answers a project page or a legacy JSON.
+/// Answers a page that is filtered whole.
 pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
     let plan = Plan::new(&exchange);
     match plan.fetch(&exchange).await {
@@ -64,7 +64,7 @@ pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: R
 struct Judged {
     /// `None` if it is the one that came, byte for byte.
     body: Option<Bytes>,
-    content_type: &'static str,
+    content_type: String,
     emptied: bool,
     rules: String,
 }
@@ -78,6 +78,9 @@ fn filter(
     let kind = match &exchange.resource.kind {
         Kind::Page(name) => filter::Kind::Project(Some(name)),
         Kind::LegacyJson(name) => filter::Kind::Legacy(Some(name)),
+        Kind::Feed | Kind::Sitemap => filter::Kind::Feed,
+        Kind::Stats => filter::Kind::Stats(&exchange.shared.settings.sites),
+        Kind::Listing => filter::Kind::Listing(&exchange.shared.settings.sites),
         _ => filter::Kind::Root,
     };
     let url = exchange.upstream_uri().ok().and_then(|uri| Url::parse(&uri.to_string()).ok());
@@ -90,7 +93,7 @@ fn filter(
     };
     record_hits(exchange, judge.hits(), outcome, status);
     Ok(Judged {
-        content_type: filtered.content_type,
+        content_type: filtered.content_type.to_owned(),
         emptied: filtered.emptied,
         rules: hiding_rules(judge.hits()),
         body: match filtered.body {
@@ -135,7 +138,9 @@ fn finish(exchange: &Exchange, plan: &Plan, upstream: &HeaderMap, judged: Judged
         }
     };
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(judged.content_type));
+    if let Ok(content_type) = HeaderValue::try_from(judged.content_type) {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
     let mut response = Response::new(if exchange.is_head() { empty() } else { full(body) });
     *response.headers_mut() = headers;
     if !judged.rules.is_empty() {

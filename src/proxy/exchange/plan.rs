@@ -105,12 +105,25 @@ impl Plan {
             headers = upstream.iter().filter(|(name, _)| kept(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
         }
         // Asked again each time, so that a change of the rules is felt at once.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(asked_again(&headers)));
+        // What a page for people depends on is known upstream.
+        if !headers.contains_key(VARY) {
+            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        }
         if let Some(tag) = self.tags.outer(upstream) {
             headers.insert(ETAG, tag);
         }
         headers
+    }
+}
+
+/// A page that is one reader's own stays so.
+fn asked_again(headers: &HeaderMap) -> &'static str {
+    let says = |word| headers.get_all(CACHE_CONTROL).iter().any(|v| v.to_str().is_ok_and(|v| v.contains(word)));
+    match (says("no-store"), says("private")) {
+        (true, _) => "no-store",
+        (false, true) => "private, no-cache",
+        (false, false) => "no-cache",
     }
 }
 

@@ -1,0 +1,270 @@
+//! Uploads: judged by all that they name before the index has a file of them, and passed on as they come.
+//!
+//! An upload is held, in memory and then in a file that nobody else sees, until the project and the file are known by
+//! name, and at least until it is whole or [`HELD`] long: so nearly all are judged to their last field before a byte
+//! leaves. Of a longer one the end is kept back, and a name that comes late breaks it off: the index publishes nothing
+//! of which it has not read the end.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
+use http_body_util::channel::{Channel, Sender};
+use hyper::body::Incoming;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+
+use super::super::body::{Body, BrokenOff, full, within_patience};
+use super::super::judge::PolicyJudge;
+use super::super::reply;
+use super::Exchange;
+use super::pages::record_hits;
+use super::tell::Told;
+use crate::name::Subject;
+use crate::policy::Policy;
+use crate::pypi::upload::{BadUpload, Progress, Protected, Refusal, Rejected, Upload};
+use crate::telemetry::Outcome;
+
+/// How much of an upload is held back at least, if it is that long.
+const HELD: u64 = 8 * 1024 * 1024;
+/// How much is held back at most: a file that comes before its name. No client that is kept sends one so.
+const MOST: u64 = 1024 * 1024 * 1024;
+/// How much of what is held is in memory.
+const IN_MEMORY: usize = 512 * 1024;
+/// What is read at once of what was held in a file.
+const PIECE: usize = 64 * 1024;
+/// Pieces on their way to the index.
+const WAITING: usize = 2;
+
+/// Why an upload ends here.
+enum Stop {
+    Rejected(Rejected),
+    /// More than [`MOST`] bytes without a name.
+    TooLong,
+    /// The client broke off, or stalled.
+    Client(String),
+    /// No room to hold it.
+    Spool(io::Error),
+}
+
+/// Guards an upload on its way to the index.
+pub(super) async fn answer(exchange: &Exchange, body: &mut Option<Incoming>) -> Response<Body> {
+    let Some(incoming) = body.as_mut() else { return reply::method_not_allowed() };
+    let policy = Arc::clone(&exchange.policy);
+    let mut judge = PolicyJudge::new(&policy);
+    let outcome = match guarded(exchange) {
+        Ok(upload) => Transfer { incoming, upload, judge: &mut judge }.run(exchange).await,
+        Err(bad) => Err(Stop::Rejected(bad.into())),
+    };
+    match outcome {
+        Ok(response) => {
+            record_hits(exchange, judge.hits(), Outcome::Allowed, response.status());
+            response
+        }
+        Err(stop) => refuse(exchange, &policy, stop),
+    }
+}
+
+/// A reader for the form that the request says it has.
+fn guarded(exchange: &Exchange) -> Result<Upload, BadUpload> {
+    if exchange.headers.contains_key(CONTENT_ENCODING) {
+        return Err(BadUpload::ContentType("it is in a content coding, which no index undoes"));
+    }
+    let mut types = exchange.headers.get_all(CONTENT_TYPE).iter();
+    match (types.next().map(|value| value.to_str()), types.next()) {
+        (Some(Ok(content_type)), None) => Upload::new(content_type),
+        (None, _) => Err(BadUpload::ContentType("there is none")),
+        _ => Err(BadUpload::ContentType("there are several, or it is no text")),
+    }
+}
+
+fn refuse(exchange: &Exchange, policy: &Policy, stop: Stop) -> Response<Body> {
+    let bad = |status, reason, detail: &str| {
+        exchange.tell(&Told { reason: Some(reason), ..Told::new(Outcome::Failed, status) });
+        reply::bad_request(status, reason, detail)
+    };
+    match stop {
+        Stop::Rejected(Rejected::Refused(refusal)) => refuse_upload(exchange, policy, &refusal),
+        Stop::Rejected(Rejected::Bad(error)) => bad(StatusCode::BAD_REQUEST, error.reason(), &error.to_string()),
+        Stop::TooLong => {
+            bad(StatusCode::PAYLOAD_TOO_LARGE, "upload-limit", "the upload has no name within its first gigabyte")
+        }
+        Stop::Client(why) => bad(StatusCode::BAD_REQUEST, "upload-broke-off", &why),
+        Stop::Spool(error) => {
+            let detail = format!("there is no room to hold the upload until it is judged: {error}");
+            bad(StatusCode::INSUFFICIENT_STORAGE, "upload-spool", &detail)
+        }
+    }
+}
+
+fn refuse_upload(exchange: &Exchange, policy: &Policy, refusal: &Refusal) -> Response<Body> {
+    let told = Told::new(Outcome::Refused, StatusCode::FORBIDDEN);
+    let Refusal::Protected(protected) = refusal else {
+        exchange.tell(&Told { reason: Some(refusal.reason()), ..told });
+        return reply::refused_private(&refusal.to_string());
+    };
+    let (subject, name, file) = match protected {
+        Protected::Project(name) => (Subject::Project(name.as_name()), name.to_string(), None),
+        Protected::File(file) => (Subject::File(file), super::named(policy, Subject::File(file)), Some(file)),
+    };
+    match policy.judge(subject).protected {
+        Some(found) => {
+            exchange.tell(&Told { project: Some(&name), file, found: Some(&found), ..told });
+            reply::refused_upload(&name, &found)
+        }
+        // The policy said otherwise a moment ago, and it never changes.
+        None => exchange.fail("upload-refused", &refusal.to_string()),
+    }
+}
+
+/// One upload on its way.
+struct Transfer<'t, 'p> {
+    incoming: &'t mut Incoming,
+    upload: Upload,
+    judge: &'t mut PolicyJudge<'p>,
+}
+
+impl Transfer<'_, '_> {
+    async fn run(mut self, exchange: &Exchange) -> Result<Response<Body>, Stop> {
+        let mut held = Held::default();
+        while held.length < HELD || self.upload.progress() == Progress::Undecided {
+            if held.length > MOST {
+                return Err(Stop::TooLong);
+            }
+            match self.next().await? {
+                Some(piece) => held.add(&piece).await.map_err(Stop::Spool)?,
+                None => break,
+            }
+        }
+        let method = exchange.method.clone();
+        let whole = self.upload.releasable() == held.length;
+        if whole && let Some(all) = held.all_in_memory() {
+            return Ok(exchange.passed_on(exchange.ask(method, exchange.upstream_headers(), full(all)).await));
+        }
+        let (sender, body) = Channel::new(WAITING);
+        let asking = exchange.ask(method, exchange.upstream_headers(), body.boxed());
+        let sending = self.send(held, sender);
+        let (mut asking, mut sending) = (std::pin::pin!(asking), std::pin::pin!(sending));
+        tokio::select! {
+            // An index may answer before it has read all: what it has heard is enough for it.
+            response = asking.as_mut() => return Ok(exchange.passed_on(response)),
+            sent = sending.as_mut() => sent?,
+        }
+        Ok(exchange.passed_on(asking.await))
+    }
+
+    /// Sends what was held, and the rest as it comes; never more than is known to be fit.
+    async fn send(&mut self, mut held: Held, mut sender: Sender<Bytes, BrokenOff>) -> Result<(), Stop> {
+        let outcome = self.send_all(&mut held, &mut sender).await;
+        if outcome.is_err() {
+            // Not the end of the body, but its breaking off: the index must not take it for the whole.
+            sender.abort(BrokenOff::new("the upload is refused"));
+        }
+        outcome
+    }
+
+    async fn send_all(&mut self, held: &mut Held, sender: &mut Sender<Bytes, BrokenOff>) -> Result<(), Stop> {
+        held.rewind().await.map_err(Stop::Spool)?;
+        let (mut sent, mut waiting, mut ended) = (0_u64, BytesMut::new(), false);
+        loop {
+            // First what was held, then what is still to come.
+            match held.take().await.map_err(Stop::Spool)? {
+                Some(piece) => waiting.extend_from_slice(&piece),
+                None if ended => {}
+                None => match self.next().await? {
+                    Some(piece) => waiting.extend_from_slice(&piece),
+                    None => ended = true,
+                },
+            }
+            let fit = usize::try_from(self.upload.releasable().saturating_sub(sent)).unwrap_or(usize::MAX);
+            let piece = waiting.split_to(fit.min(waiting.len())).freeze();
+            sent += piece.len() as u64;
+            // An index that has gone has answered, or will be found to have gone.
+            if !piece.is_empty() && sender.send_data(piece).await.is_err() {
+                return Ok(());
+            }
+            if ended && waiting.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next piece of the body, judged; `None` when it has ended as a form should.
+    async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
+        if self.upload.is_finished() {
+            return Ok(None);
+        }
+        let frame = match within_patience(self.incoming.frame()).await {
+            Some(frame) => frame.transpose().map_err(|error| Stop::Client(error.to_string()))?,
+            None => return Err(Stop::Client("the client has sent nothing for too long".to_owned())),
+        };
+        // Trailers are not passed on, and say nothing of a form.
+        match frame.map(|frame| frame.into_data().unwrap_or_default()) {
+            Some(piece) => {
+                self.upload.push(&piece, self.judge).map_err(Stop::Rejected)?;
+                Ok(Some(piece))
+            }
+            None => {
+                self.upload.finish().map_err(Stop::Rejected)?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The beginning of an upload, held back.
+#[derive(Default)]
+struct Held {
+    length: u64,
+    memory: BytesMut,
+    /// What was too much for memory; it has no name, so that it goes with the process.
+    file: Option<File>,
+}
+
+impl Held {
+    async fn add(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.length += piece.len() as u64;
+        self.memory.extend_from_slice(piece);
+        if self.memory.len() > IN_MEMORY {
+            let memory = self.memory.split();
+            if self.file.is_none() {
+                self.file = Some(File::from_std(tempfile::tempfile()?));
+            }
+            if let Some(file) = &mut self.file {
+                file.write_all(&memory).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of it, if none of it is in a file.
+    fn all_in_memory(&mut self) -> Option<Bytes> {
+        self.file.is_none().then(|| self.memory.split().freeze())
+    }
+
+    /// Back to the beginning, for [`Held::take`].
+    async fn rewind(&mut self) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) => {
+                file.flush().await?;
+                file.rewind().await.map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The next piece of what was held.
+    async fn take(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some(file) = &mut self.file {
+            let mut piece = BytesMut::with_capacity(PIECE);
+            if file.read_buf(&mut piece).await? > 0 {
+                return Ok(Some(piece.freeze()));
+            }
+            self.file = None;
+        }
+        Ok(Some(self.memory.split().freeze()).filter(|rest| !rest.is_empty()))
+    }
+}

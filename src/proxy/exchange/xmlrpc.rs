@@ -1,0 +1,169 @@
+//! XML-RPC: the three calls of mirrors are written anew, both ways, and their answers filtered; all others are a fault.
+
+use std::io::{self, BufReader, Read, Write};
+use std::sync::Arc;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+
+use super::super::body::{Body, BodyError, Decoded, full, within_patience};
+use super::super::judge::PolicyJudge;
+use super::super::reply;
+use super::Exchange;
+use super::pages::record_hits;
+use super::stream::{self, Failure, Outlet, PIECE};
+use super::tell::Told;
+use crate::pypi::negotiate::expect;
+use crate::pypi::upload::is_multipart_form;
+use crate::pypi::xmlrpc::{Call, ResponseError, filter_response};
+use crate::telemetry::Outcome;
+
+/// The longest call. Those that pass have some hundred bytes.
+const MAX_CALL: usize = 64 * 1024;
+
+/// What is said to whoever doesn't send XML, as PyPI's endpoint asks for.
+const NO_CALL: &str = "namewall passes nothing but XML-RPC calls (text/xml) to this address.";
+
+/// Answers a call.
+pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>) -> Response<Body> {
+    let call = match read(&exchange, body).await {
+        Ok(call) => call,
+        Err(why) => {
+            exchange.tell(&Told::new(Outcome::Refused, StatusCode::OK));
+            return reply::xml_rpc_fault(&why);
+        }
+    };
+    let mut headers = exchange.bodiless_headers();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    headers.insert(ACCEPT, HeaderValue::from_static("text/xml"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    let upstream = match exchange.ask(Method::POST, headers, full(call.render())).await {
+        Ok(response) => response,
+        Err(error) => return exchange.fail_upstream(&error),
+    };
+    let content_type = upstream.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if upstream.status() != StatusCode::OK {
+        return exchange.relay(upstream);
+    }
+    if let Err(malformed) = expect(content_type, &["text/xml", "application/xml"]) {
+        return exchange.fail(malformed.reason(), &malformed.to_string());
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let working = Arc::clone(&exchange);
+    stream::answer(exchange, headers, move |outlet| filter(working, call, upstream, outlet)).await
+}
+
+/// The call, or why it may not pass.
+async fn read(exchange: &Exchange, body: &mut Option<Incoming>) -> Result<Call, String> {
+    let content_type = exchange.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // As PyPI's router has it: whatever begins so.
+    if exchange.method != Method::POST || !content_type.starts_with("text/xml") || is_multipart_form(content_type) {
+        return Err(NO_CALL.to_owned());
+    }
+    let Some(body) = body.take() else { return Err(NO_CALL.to_owned()) };
+    match within_patience(Limited::new(body, MAX_CALL).collect()).await {
+        Some(Ok(body)) => Call::parse(&body.to_bytes()).map_err(|denied| denied.to_string()),
+        Some(Err(_)) | None => Err("namewall could not read the whole call.".to_owned()),
+    }
+}
+
+/// Filters an answer on a thread of its own: the reader of XML pulls, and eighty megabytes take it a while.
+async fn filter(
+    exchange: Arc<Exchange>,
+    call: Call,
+    upstream: Response<Incoming>,
+    outlet: Outlet,
+) -> (Outlet, Result<(), Failure>) {
+    let (parts, body) = upstream.into_parts();
+    let decoded = match Decoded::new(&parts.headers, body).await {
+        Ok(decoded) => decoded,
+        Err(error) => return (outlet, Err(error.into())),
+    };
+    let runtime = Handle::current();
+    let work = tokio::task::spawn_blocking(move || {
+        let input = Input { decoded, runtime: runtime.clone(), piece: Vec::new(), read: 0 };
+        let input = BufReader::with_capacity(PIECE, input);
+        let mut output = Pieces { outlet, runtime, piece: Vec::with_capacity(PIECE) };
+        let policy = Arc::clone(&exchange.policy);
+        let mut judge = PolicyJudge::new(&policy);
+        let filtered = filter_response(call, input, &mut output, &mut judge);
+        let finished = filtered.map_err(Failure::from).and_then(|_removed| {
+            output.send().map_err(|error| Failure { reason: "client-gone", detail: error.to_string() })
+        });
+        if finished.is_ok() {
+            record_hits(&exchange, judge.hits(), Outcome::Filtered, StatusCode::OK);
+        }
+        (output.outlet, finished)
+    });
+    work.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// An upstream's body, for a reader that blocks.
+struct Input {
+    decoded: Decoded,
+    runtime: Handle,
+    piece: Vec<u8>,
+    /// How much of `piece` has been read.
+    read: usize,
+}
+
+impl Read for Input {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.piece.len() {
+            self.runtime.block_on(self.decoded.next(&mut self.piece)).map_err(io::Error::other)?;
+            self.read = 0;
+        }
+        let mut rest = self.piece.get(self.read..).unwrap_or_default();
+        let length = rest.read(into)?;
+        self.read += length;
+        Ok(length)
+    }
+}
+
+/// Collects what is written into pieces.
+struct Pieces {
+    outlet: Outlet,
+    runtime: Handle,
+    piece: Vec<u8>,
+}
+
+impl Pieces {
+    fn send(&mut self) -> io::Result<()> {
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        let arrived = self.runtime.block_on(self.outlet.send(piece));
+        if arrived { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.send()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<ResponseError> for Failure {
+    fn from(error: ResponseError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ResponseError::Input(error) => match error.downcast::<BodyError>() {
+                Ok(error) => error.into(),
+                Err(_other) => Self { reason: "upstream-broke-off", detail },
+            },
+            ResponseError::Output(_) => Self { reason: "client-gone", detail },
+            ResponseError::Malformed(malformed) => malformed.into(),
+        }
+    }
+}
