@@ -1,8 +1,10 @@
 //! One entry of a page, whatever form the page has; drawn so that it is known beforehand who may see it.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use url::Url;
 
 use super::dice::Dice;
+use super::index::wheel;
 use super::names::{self, STRANGERS, display, doubtful_file, protected_file};
 
 /// What must become of an entry.
@@ -76,8 +78,8 @@ impl Drawing<'_> {
             // Harmless in JSON. In an anchor's fragment it would be a name.
             entry.hashes = match self.dice.below(3) {
                 0 => vec![("egg", self.egg())],
-                1 => vec![("sha256", format!("00&egg={}", self.egg()))],
-                _ => vec![("x#egg", self.egg()), ("md5", "00".to_owned())],
+                1 => vec![("sha1", format!("00&egg={}", self.egg()))],
+                _ => vec![("x#egg", self.egg()), ("md5", self.dice.hex(32))],
             };
             entry.filename = format!("{}-9{}.0.zip", self.snake(), self.dice.below(9));
             entry.href = self.place(&entry.filename.clone());
@@ -99,7 +101,7 @@ impl Drawing<'_> {
             3..5 => entry.href = self.place(&bad),
             5 => entry.href = format!("{FILES}/{}", every_byte(&bad)),
             6 => {
-                let before = self.dice.pick(&["#egg=", "#sha256=00&egg=", "?x=1#md5=0&egg=", "?egg=", "#e%67g=", "#&egg="]);
+                let before = self.dice.pick(&["#egg=", "#sha256=00&egg=", "?x=1#md5=0123456789abcdef0123456789abcdef&egg=", "?egg=", "#e%67g=", "#&egg="]);
                 entry.href = format!("{}{before}{}", entry.href.split('#').next().unwrap(), self.egg());
             }
             7 => {
@@ -113,7 +115,7 @@ impl Drawing<'_> {
                     false => format!("http://index.example/integrity/x/1/{bad}/provenance"),
                 });
             }
-            9 => entry.href = format!("{}{}", self.place(&bad), self.dice.pick(&["/", "//", "/?x", "/#md5=0"])),
+            9 => entry.href = format!("{}{}", self.place(&bad), self.dice.pick(&["/", "//", "/?x", "/#md5=0123456789abcdef0123456789abcdef"])),
             10 => entry.href = format!("{FILES}/x{}{}", self.dice.pick(&["%2F", "%2f", "\\", "%5C"]), encoded(self.dice, &bad)),
             11 => entry.href = format!("{}{}", self.dice.pick(&["http:", "HTTP:", "//", "http://"]), encoded(self.dice, &bad)),
             12 => {
@@ -146,7 +148,7 @@ impl Drawing<'_> {
         dice.shuffle(&mut hashes);
         let requires_python = dice.once_in(2).then(|| dice.pick(PYTHONS));
         let yanked = dice.once_in(5).then(|| dice.pick(REASONS));
-        let metadata = (!dice.once_in(4)).then(|| (!dice.once_in(4)).then(|| dice.hex(64)));
+        let metadata = (!dice.once_in(4)).then(|| (!dice.once_in(4)).then(|| metadata_digest(&filename)));
         let time = format!("20{}-0{}-1{}T0{}:04:05.678901Z", 10 + dice.below(16), 1 + dice.below(9), dice.below(9), dice.below(9));
         let provenance = dice
             .once_in(3)
@@ -190,6 +192,12 @@ impl Entry {
 pub(super) fn address(url: &str) -> String {
     let url = Url::parse(url).unwrap();
     format!("{}{}", url.host_str().unwrap(), percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy())
+}
+
+/// Of the metadata that the index serves beside `filename`: uv compares them.
+fn metadata_digest(filename: &str) -> String {
+    let metadata = wheel(&format!("{filename}.metadata")).unwrap_or_default();
+    digest(&SHA256, &metadata).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `name` as a segment of a URL, with some bytes encoded that need not be.

@@ -92,7 +92,7 @@ impl Shelf {
 }
 
 /// A wheel of that file name, or its metadata.
-fn wheel(file: &str) -> Option<Vec<u8>> {
+pub(super) fn wheel(file: &str) -> Option<Vec<u8>> {
     let (name, rest) = file.split_once('-')?;
     let wheel = Wheel::new(&name.replace('_', "-"), rest.split('-').next()?);
     match file.ends_with(".metadata") {

@@ -74,3 +74,11 @@ fn bears_protected_name(path: &str) -> bool {
 fn shown(faults: &[String]) -> String {
     faults.iter().take(12).map(|fault| format!("  {fault}\n")).collect()
 }
+
+#[test]
+fn zz_dump() {
+    for rendered in pages().rendered.iter().filter(|r| r.page.project == std::env::var("DUMP").unwrap()) {
+        eprintln!("{}\n=====>\n{}", rendered.page.body, String::from_utf8_lossy(&rendered.body));
+        for e in &rendered.page.entries { eprintln!("{:?} {} {}", e.fate, e.filename, e.href); }
+    }
+}

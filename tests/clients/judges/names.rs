@@ -51,7 +51,7 @@ pub(super) fn protected_file(dice: &mut Dice) -> String {
             ]);
             let v = dice.pick(&["", "", "", "v", "1!"]);
             let more = dice.pick(&[
-                "", "", "-1", "-0-1", "-rc-1", "-post-2", "rc1", ".dev3", "+local-1", "-a-1-post-2-dev-3", "-py3.9", "-1-py2.7",
+                "", "", "-1", "-rc-1", "-post-2", "rc1", ".dev3", "+local-1", "-a-1-post-2-dev-3", "-py3.9", "-1-py2.7",
                 "-py39", "-12345678901234567890123", ".linux-x86_64", ".macosx-10.9-x86_64",
             ]);
             format!("{name}-{v}{version}{more}{extension}")
@@ -74,7 +74,7 @@ pub(super) fn doubtful_file(dice: &mut Dice, project: &str) -> String {
         3 => format!("{own}-95.0.win-amd64-py3.9.exe"),
         4 => format!("{own}-95.0-1.noarch.rpm"),
         5 => dice.pick(&["README.txt", "acme.txt", "acme", "latest", "index.html", "a-b-c-d", "x-1.0.acme-1.0"]).to_owned(),
-        6 => format!("{stranger}-1.0-py3.9.zip"),
+        6 => format!("{stranger}-1.0-{}.zip", dice.pick(&["py3.9", "0-1", "beta"])),
         _ => format!("{own} -9{}.0 .zip", dice.below(9)),
     }
 }

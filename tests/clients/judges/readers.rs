@@ -1,5 +1,6 @@
 //! Has the Python readers read all pages, and compares what each saw with what it had to see.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -51,6 +52,11 @@ pub(super) fn check(reader: &str, rendered: &Rendered, answer: &Value, faults: &
         }
     }
     let root = rendered.page.root();
+    let may_be_seen = rendered.page.entries.iter().filter(|entry| entry.fate != Fate::Hidden);
+    let places: HashSet<String> = may_be_seen.map(|entry| entry.address(&root)).collect();
+    for file in files.iter().filter(|file| !places.contains(&address(file["url"].as_str().unwrap()))) {
+        fault(format!("it shows {file}, which is to be hidden or was never there"));
+    }
     for entry in rendered.page.entries.iter().filter(|entry| entry.fate == Fate::Seen) {
         let place = entry.address(&root);
         let found: Vec<&Value> = files.iter().filter(|file| address(file["url"].as_str().unwrap()) == place).collect();
