@@ -48,6 +48,8 @@ const FILES: &str = "http://files.example/packages";
 const PYTHONS: &[&str] = &[">=3.6", ">=3.7, !=3.8.*", "<4", ">=2.7,<99", ">=99"];
 const REASONS: &[&str] =
     &["", "bad release", "\"quoted\" & 'single'", "</a><a href='acme-9.0.zip'>acme</a>", "line\n<b>\ttab", "&quot;&#97;"];
+/// What no page in HTML can say, or not in one way alone.
+const ODD_REASONS: &[&str] = &["\r\n\u{1f4a9}\u{c}\u{1}\u{2028}", "\u{feff}\\", "-->", "]]>"];
 
 impl Drawing<'_> {
     /// A plain wheel of the page's own project.
@@ -59,7 +61,9 @@ impl Drawing<'_> {
     /// A plain sdist of the page's own project.
     pub(super) fn own_sdist(&mut self, version: (usize, usize)) -> Entry {
         let filename = format!("{}-{}.{}.tar.gz", self.snake(), version.0, version.1);
-        self.innocent(filename)
+        let mut entry = self.innocent(filename);
+        entry.href.push_str(self.dice.pick(&["", "", "?acme-1.0.zip", "?x=1&copy=/acme-1.0.zip"]));
+        entry
     }
 
     /// A wheel of a project whose name is nearly a protected one.
@@ -147,7 +151,8 @@ impl Drawing<'_> {
         }
         dice.shuffle(&mut hashes);
         let requires_python = dice.once_in(2).then(|| dice.pick(PYTHONS));
-        let yanked = dice.once_in(5).then(|| dice.pick(REASONS));
+        let reasons = if self.names_files && dice.once_in(2) { ODD_REASONS } else { REASONS };
+        let yanked = dice.once_in(5).then(|| dice.pick(reasons));
         let metadata = (!dice.once_in(4)).then(|| (!dice.once_in(4)).then(|| metadata_digest(&filename)));
         let time = format!("20{}-0{}-1{}T0{}:04:05.678901Z", 10 + dice.below(16), 1 + dice.below(9), dice.below(9), dice.below(9));
         let provenance = dice
@@ -163,8 +168,10 @@ impl Drawing<'_> {
     fn place(&mut self, filename: &str) -> String {
         let segment = encoded(self.dice, filename);
         let hash = self.dice.hex(60);
-        match self.dice.below(5) {
+        match self.dice.below(8) {
             0 => format!("../../packages/{segment}"),
+            3 => format!("HTTP://Files.Example:80/{segment}"),
+            4 => format!("http://files.example/acme-1.0.zip/x/.././{segment}"),
             1 => format!("/packages/{segment}"),
             2 => format!("//files.example/{segment}"),
             _ => format!("{FILES}/{}/{}/{hash}/{segment}", self.dice.hex(2), self.dice.hex(2)),

@@ -5,6 +5,23 @@ use super::entry::Entry;
 use super::names::protected_file;
 use super::page::Page;
 
+/// Letters that have a reference by name.
+const NAMED: &[(char, &str)] = &[
+    ('"', "&quot;"),
+    ('<', "&lt;"),
+    ('>', "&gt;"),
+    ('&', "&amp;"),
+    ('.', "&period;"),
+    ('#', "&num;"),
+    ('/', "&sol;"),
+    (':', "&colon;"),
+    ('_', "&lowbar;"),
+    ('%', "&percnt;"),
+    ('\\', "&bsol;"),
+    ('\t', "&Tab;"),
+    ('\n', "&NewLine;"),
+];
+
 /// The page in HTML. One in sixty isn't one that all readers read alike.
 pub(super) fn write(page: &Page, dice: &mut Dice) -> String {
     let mut out = dice.pick(&["<!DOCTYPE html>\n<html><head>", "<HTML>", "", "\u{feff}<!doctype html>"]).to_owned();
@@ -18,6 +35,9 @@ pub(super) fn write(page: &Page, dice: &mut Dice) -> String {
     for entry in &page.entries {
         noise(&mut out, dice);
         anchor(entry, &mut out, dice);
+    }
+    if page.base.is_some() && dice.once_in(2) {
+        out.push_str("<base href='http://elsewhere.example/acme/'>");
     }
     if dice.once_in(60) {
         out.push_str("<a href=x-1.0.zip href=acme-1.0.zip>");
@@ -33,7 +53,8 @@ fn anchor(entry: &Entry, out: &mut String, dice: &mut Dice) {
         true => entry.href.clone(),
         false => format!("{}#{name}={digest}", entry.href),
     };
-    let mut attributes = vec![("href", Some(href))];
+    let (before, after) = dice.pick(&[("", ""), ("", ""), (" ", ""), ("\n\t", " \n")]);
+    let mut attributes = vec![("href", Some(format!("{before}{href}{after}")))];
     attributes.extend(entry.requires_python.map(|text| ("data-requires-python", Some(text.to_owned()))));
     attributes.extend(entry.yanked.map(|text| ("data-yanked", Some(text.to_owned()).filter(|text| !text.is_empty()))));
     attributes.extend(entry.provenance.as_ref().map(|url| ("data-provenance", Some(url.clone()))));
@@ -84,10 +105,9 @@ fn entities(text: &str, dice: &mut Dice) -> String {
             continue;
         }
         let code = u32::from(letter);
-        let named = [('"', "&quot;"), ('<', "&lt;"), ('>', "&gt;"), ('&', "&amp;"), ('.', "&period;"), ('#', "&num;")];
-        let named = named.into_iter().find(|(of, _)| *of == letter);
+        let named = NAMED.iter().find(|(of, _)| *of == letter);
         out.push_str(&match (dice.below(3), named) {
-            (0, Some((_, named))) => named.to_owned(),
+            (0, Some((_, named))) => (*named).to_owned(),
             (1, _) => format!("&#{code};"),
             _ => format!("&#{}{code:0>4x};", dice.pick(&["x", "X"])),
         });

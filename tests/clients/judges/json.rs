@@ -127,8 +127,9 @@ fn string(text: &str, dice: &mut Dice) -> String {
             '"' | '\\' => out.extend(['\\', letter]),
             '/' if dice.once_in(8) => out.push_str("\\/"),
             ' '.. if !(often && dice.once_in(3)) => out.push(letter),
-            _ if dice.once_in(2) => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
-            _ => out.push_str(&format!("\\u{:04X}", u32::from(letter))),
+            _ => letter.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                out.push_str(&if dice.once_in(2) { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") });
+            }),
         }
     }
     out.push('"');

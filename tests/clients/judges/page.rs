@@ -74,7 +74,7 @@ fn entries(drawing: &mut Drawing<'_>) -> Vec<Entry> {
     for _ in 0..drawing.dice.below(4) {
         entries.push(drawing.doubtful());
     }
-    for _ in 0..1 + drawing.dice.below(5) {
+    for _ in 0..drawing.dice.below(6) {
         entries.push(drawing.hidden());
     }
     drawing.dice.shuffle(&mut entries);
