@@ -178,11 +178,12 @@ impl<'a> Splits<'a> {
     }
 }
 
-/// What stands before each dash that a version follows.
+/// What stands before each dash that a version follows. pip takes a `-py3.8` off any version, also off an sdist's
+/// (`LinkEvaluator._py_version_re`).
 fn version_splits(stem: &str) -> impl Iterator<Item = &str> {
     stem.match_indices('-')
         .map(|(at, _)| split_around(stem, at))
-        .filter(|(_, rest)| is_version(rest))
+        .filter(|(_, rest)| is_version(rest) || is_version(without_python(rest)))
         .map(|(name, _)| name)
 }
 

@@ -57,6 +57,7 @@ fn names_that_clients_read_differently() {
     for (raw, projects) in [
         ("acme-1.0-1.tar.gz", &["acme", "acme-1-0"][..]),
         ("acme-1-2.tar.gz", &["acme", "acme-1"]),
+        ("acme-1.0-py3.8.tar.gz", &["acme", "acme-1-0"]),
         ("acme-1-99999999999999999999999.tar.gz", &["acme", "acme-1"]),
         ("acme-1.0-post-1.tar.gz", &["acme", "acme-1-0-post"]),
         ("acme-v1.0-1.tar.gz", &["acme", "acme-v1-0"]),

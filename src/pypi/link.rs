@@ -77,14 +77,21 @@ fn add(subjects: &mut Vec<Borne>, subject: Borne) {
 /// The decoded last segment of a URL's path: what pip takes for the file name.
 ///
 /// `None` if clients would not agree on the path: the WHATWG parser (uv) takes `\` for `/`, and both it and Python's
-/// `urlsplit` drop tabs and line ends wherever they stand.
+/// `urlsplit` drop tabs and line ends wherever they stand; and `https:acme-1.0.zip` is relative to a page of the same
+/// scheme, as if that didn't stand there.
 pub(super) fn last_segment(url: &str) -> Option<Cow<'_, [u8]>> {
-    if url.bytes().any(|byte| byte == b'\\' || byte <= b' ' || byte == 0x7f) {
+    if has_lone_scheme(url) || url.bytes().any(|byte| byte == b'\\' || byte <= b' ' || byte == 0x7f) {
         return None;
     }
     let path = split_path(url).0.trim_end_matches('/');
     let segment = path.rsplit('/').next().unwrap_or_default();
     Some(percent_decode_str(segment).into())
+}
+
+/// Whether the URL begins with a scheme, or what could be one, that no host follows.
+fn has_lone_scheme(url: &str) -> bool {
+    let at = url.find([':', '/', '?', '#']);
+    at.and_then(|at| url.get(at..)).is_some_and(|rest| rest.starts_with(':') && !rest.starts_with("://"))
 }
 
 /// The URL up to its query or fragment, and these.
@@ -176,6 +183,10 @@ mod tests {
             "https://h/acme-1.0.tar.gz\n",
             "https://h/acme-1.0.tar.gz%0A",
             " acme-1.0.tar.gz",
+            "https:acme-1.0.tar.gz",
+            "HTTP:acme-1.0.tar.gz#sha256=00",
+            "https:/acme-1.0.tar.gz",
+            "1x:acme-1.0.tar.gz",
         ] {
             assert!(hidden(Some("other-1.0.tar.gz"), url, None), "{url:?}");
         }

@@ -13,6 +13,7 @@
 
 mod demo;
 mod install;
+mod judges;
 mod pins;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! Which clients are tried, and what is peculiar about each. Change a pin here and nowhere else.
 
 /// A client of the package registry, at one version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Pin {
     /// Its project, and the command.
     pub(crate) name: &'static str,
@@ -22,3 +22,26 @@ pub(crate) const NEWEST_PIP: Pin = Pin { name: "pip", version: "26.3" };
 
 /// Speaks HTTP/2; shows problem details.
 pub(crate) const NEWEST_UV: Pin = Pin { name: "uv", version: "0.13.9" };
+
+/// Two readers of simple pages that no installer uses, of an author each: what the judges of filtered pages read them
+/// with, beside pip's own parser.
+pub(crate) const READERS: &[Pin] = &[
+    NEWEST_PIP,
+    Pin { name: "packaging", version: "26.4" },
+    Pin { name: "pypi-simple", version: "1.8.0" },
+    // What pypi-simple needs.
+    Pin { name: "annotated-types", version: "0.8.0" },
+    Pin { name: "attrs", version: "26.1.0" },
+    Pin { name: "beautifulsoup4", version: "4.15.0" },
+    Pin { name: "certifi", version: "2026.10.19.post1" },
+    Pin { name: "charset-normalizer", version: "3.5.3" },
+    Pin { name: "idna", version: "3.20" },
+    Pin { name: "mailbits", version: "0.2.3" },
+    Pin { name: "pydantic", version: "2.14.4" },
+    Pin { name: "pydantic-core", version: "2.50.5" },
+    Pin { name: "requests", version: "2.34.2" },
+    Pin { name: "soupsieve", version: "4.1.3" },
+    Pin { name: "typing-extensions", version: "4.16.0" },
+    Pin { name: "typing-inspection", version: "0.4.5" },
+    Pin { name: "urllib3", version: "2.8.0" },
+];

@@ -206,8 +206,23 @@ fn available<'a>(metadata: Value<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// `sha256=…` if there is one, else the first hash that there is.
+///
+/// It becomes the fragment of a link: what isn't plainly a hash could say `egg=acme-9.9` there, whether by its name or
+/// behind an `&`, and pip would take that for the file's name.
 fn one_hash(hashes: Value<'_>) -> Option<String> {
     let members = hashes.members().ok()??;
-    let best = members.iter().find(|member| member.key.is("sha256")).or_else(|| members.first())?;
-    Some(format!("{}={}", best.key.decode().ok()?, best.value.text()?.decode().ok()?))
+    let plain = members.iter().filter_map(|member| {
+        let (name, digest) = (member.key.decode().ok()?, member.value.text()?.decode().ok()?);
+        is_hash(&name, &digest).then_some((name, digest))
+    });
+    let hashes: Vec<_> = plain.collect();
+    let (name, digest) = hashes.iter().find(|(name, _)| name == "sha256").or_else(|| hashes.first())?;
+    Some(format!("{name}={digest}"))
+}
+
+/// Whether it looks as what `hashlib` has: `sha3_256`, `blake2b`, `md5`.
+fn is_hash(name: &str, digest: &str) -> bool {
+    let known = ["sha", "md5", "blake"].iter().any(|family| name.starts_with(family));
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    known && plain && !digest.is_empty() && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -113,6 +113,28 @@ fn an_entry_goes_for_any_of_its_names() {
 }
 
 #[test]
+fn a_hash_says_nothing_but_a_hash_in_html() {
+    for (hashes, fragment) in [
+        (json!({"egg": "acme-9.9"}), ""),
+        (json!({"sha256": "00&egg=acme-9.9"}), ""),
+        (json!({"sha256&egg": "00"}), ""),
+        (json!({"sha256": "00#egg=acme"}), ""),
+        (json!({"sha256": ""}), ""),
+        (json!({"sha256": "00&egg=acme", "egg": "acme", "md5": "0F"}), "#md5=0F"),
+        (json!({"md5": "01", "sha3_256": "02", "sha256": "03"}), "#sha256=03"),
+        (json!({"blake2b": "02", "md5": "01"}), "#blake2b=02"),
+    ] {
+        let mut entry = file("sample-1.0.zip", "sample-1.0.zip");
+        entry["hashes"] = hashes.clone();
+        entry["core-metadata"] = json!({"sha256": "00&egg=acme"});
+        let source = page_of(&[entry]);
+        let html = String::from_utf8(filtered(&source).unwrap().to_html()).unwrap();
+        assert!(html.contains(&format!(r#"<a href="sample-1.0.zip{fragment}" data-dist"#)), "{hashes}: {html}");
+        assert!(html.contains(r#"data-core-metadata="true""#) && !html.contains("egg"), "{hashes}: {html}");
+    }
+}
+
+#[test]
 fn a_hidden_project_has_no_page() {
     let source = PYPI.replace("\"name\":\"sample\"", "\"name\":\"ACME\"");
     let mut page = Page::from_json(source.as_bytes(), Some(&"acme".parse().unwrap())).unwrap();
