@@ -42,7 +42,7 @@ pub fn prune<'a>(bytes: &'a [u8], judge: &mut dyn Judge) -> Result<Pruned<'a>, M
     }
     // What is kept keeps its bytes, white space and attributes. It is cut along the borders of whole elements, which a
     // strict reader has found in a document that is well-formed all through; so what is left is well-formed too, and no
-    // client can see another border.
+    // client can see another border. (A comment in front of an entry that goes, goes with it.)
     let mut body = Vec::with_capacity(bytes.len());
     let mut kept_from = 0;
     for range in gone {

@@ -37,7 +37,7 @@ pub trait Judge {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// Not the JSON, or not the HTML, that it claims to be.
+    /// Not the JSON, HTML or XML that it claims to be.
     #[error("at byte {at}: {what}")]
     Syntax {
         /// Where in the decoded page.

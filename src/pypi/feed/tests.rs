@@ -195,6 +195,13 @@ fn what_is_neither_feed_nor_sitemap_is_malformed() {
 }
 
 #[test]
+fn a_comment_goes_with_the_entry_behind_it() {
+    let (kept, gone) = ("<item><link>/p/other/</link></item>", "<item><link>/p/acme/</link></item>");
+    let source = rss(&format!("<!-- 1 -->{kept}<!-- acme -->\n<!-- 2 -->{gone}<!-- 3 -->"));
+    assert_eq!(pruned(&source), (rss(&format!("<!-- 1 -->{kept}<!-- acme --><!-- 3 -->")), 1));
+}
+
+#[test]
 fn each_name_is_asked_for_once() {
     let url = "https://pypi.org/project/other/";
     let source = rss(&format!("<item><title>Other added to PyPI</title><link>{url}</link><guid>{url}</guid></item>"));
