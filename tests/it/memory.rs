@@ -40,6 +40,53 @@ fn list() -> Vec<Bytes> {
     (0..all.len()).step_by(50_000).map(|at| all.slice(at..all.len().min(at + 50_000))).collect()
 }
 
+/// `namewall serve` before `standin`, and how curl reaches it.
+struct Run {
+    serving: Serving,
+    proxy: String,
+    ca: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Run {
+    fn before(standin: &StandIn) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = standin.write_root(folder.path()).unwrap();
+        let (ca, upstream) = (folder.path().join("ca"), standin.upstream_table(&root));
+        let config = format!("[ca]\ndir = {ca:?}\n{upstream}{}", crate::world::RULES);
+        std::fs::write(folder.path().join("namewall.toml"), config).unwrap();
+        let ready = folder.path().join("ready.json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
+        command.args(["serve", "--config", "namewall.toml", "--listen", "127.0.0.1:0", "--ready-file", "ready.json"]);
+        let serving = Serving(command.current_dir(folder.path()).stderr(Stdio::null()).spawn().unwrap());
+        crate::commands::wait_for(&ready);
+        let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+        let proxy = format!("http://{}", told["listen"][0].as_str().unwrap());
+        let run = Self { serving, proxy, ca: told["ca"].as_str().unwrap().to_owned(), _folder: folder };
+        // A first, small request takes what every connection takes.
+        assert!(run.curl("https://pypi.org/simple/nothing/", &[]).starts_with("404 "));
+        run
+    }
+
+    /// The status, and how many bytes came.
+    fn curl(&self, url: &str, more: &[&str]) -> String {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "100", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "-H"]);
+        curl.arg(format!("accept: {JSON}")).args(["--proxy", &self.proxy, "--cacert", &self.ca, url]).args(more);
+        let output = curl.env_remove("NO_PROXY").env_remove("no_proxy").output().expect("curl runs");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Peak memory before and after `work`, in KiB; it may not have grown much.
+    fn grows_little(&self, work: impl FnOnce()) {
+        let before = peak(self.serving.0.id());
+        work();
+        let after = peak(self.serving.0.id());
+        eprintln!("peak memory went from {before} to {after} KiB");
+        assert!(after - before < 24 * 1024, "{before} KiB became {after} KiB");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_root_list_passes_in_constant_memory() {
@@ -50,37 +97,52 @@ async fn the_root_list_passes_in_constant_memory() {
         Response::builder().header("content-type", JSON).body(body).ok()
     });
     let standin = standin.start().await.unwrap();
+    let run = Run::before(&standin);
+    run.grows_little(|| {
+        let answer = run.curl("https://pypi.org/simple/", &[]);
+        let (status, size) = answer.split_once(' ').unwrap();
+        eprintln!("a list of {length} bytes left {size}");
+        assert_eq!(status, "200");
+        assert!(size.parse::<usize>().unwrap() > 50_000_000);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_upload_passes_in_constant_memory() {
+    const LENGTH: usize = 300_000_000;
+    let standin = StandIn::builder().start().await.unwrap();
+    let run = Run::before(&standin);
     let folder = tempfile::tempdir().unwrap();
-    let root = standin.write_root(folder.path()).unwrap();
-    let config = format!(
-        "[ca]\ndir = {:?}\n[upstream]\nextra-roots = [{root:?}]\nconnect-to = {{ \"pypi.org:443\" = \"{}\" }}\n{}",
-        folder.path().join("ca"),
-        standin.address(),
-        crate::world::RULES
-    );
-    std::fs::write(folder.path().join("namewall.toml"), config).unwrap();
-    let ready = folder.path().join("ready.json");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
-    command.args(["serve", "--config", "namewall.toml", "--listen", "127.0.0.1:0", "--ready-file", "ready.json"]);
-    let serving = Serving(command.current_dir(folder.path()).stderr(Stdio::null()).spawn().unwrap());
-    crate::commands::wait_for(&ready);
-    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
-    let proxy = format!("http://{}", told["listen"][0].as_str().unwrap());
-    let curl = |url: &str| {
-        let mut curl = Command::new("curl");
-        curl.args(["-sS", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "-H"]);
-        curl.arg(format!("accept: {JSON}")).args(["--proxy", &proxy, "--cacert", told["ca"].as_str().unwrap(), url]);
-        let output = curl.env_remove("NO_PROXY").env_remove("no_proxy").output().expect("curl runs");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    // A first, small request takes what every connection takes.
-    assert!(curl("https://pypi.org/simple/nothing/").starts_with("404 "));
-    let before = peak(serving.0.id());
-    let answer = curl("https://pypi.org/simple/");
-    let (status, size) = answer.split_once(' ').unwrap();
-    let after = peak(serving.0.id());
-    eprintln!("a list of {length} bytes left {size}: peak memory went from {before} to {after} KiB");
-    assert_eq!(status, "200");
-    assert!(size.parse::<usize>().unwrap() > 50_000_000);
-    assert!(after - before < 24 * 1024, "{before} KiB became {after} KiB");
+    let wheel = folder.path().join("paint-1.0-py3-none-any.whl");
+    std::fs::write(&wheel, vec![b'x'; LENGTH]).unwrap();
+    run.grows_little(|| {
+        let content = format!("content=@{}", wheel.display());
+        let fields = ["--form", "name=paint", "--form", ":action=file_upload", "--form", &content];
+        assert_eq!(run.curl("https://upload.pypi.org/legacy/", &fields), "200 0");
+    });
+    assert!(standin.uploads().pop().unwrap().length > LENGTH as u64);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_answer_to_a_mirrors_call_passes_in_constant_memory() {
+    let member = |n: usize| format!("<member>\n<name>project-{n}</name>\n<value><int>{n}</int></value>\n</member>\n");
+    let mut all = vec![Bytes::from("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><struct>\n")];
+    all.extend((0..600_000).step_by(1000).map(|from| (from..from + 1000).map(member).collect::<String>().into()));
+    all.push("</struct></value>\n</param>\n</params>\n</methodResponse>\n".into());
+    let length: usize = all.iter().map(Bytes::len).sum();
+    let standin = StandIn::builder().responder(move |asked| {
+        let body = (asked.path() == "/pypi").then(|| pieces(all.clone(), Duration::ZERO))?;
+        Response::builder().header("content-type", "text/xml").body(body).ok()
+    });
+    let standin = standin.start().await.unwrap();
+    let run = Run::before(&standin);
+    let call = "<methodCall><methodName>list_packages_with_serial</methodName></methodCall>";
+    run.grows_little(|| {
+        let answer = run.curl("https://pypi.org/pypi", &["-H", "content-type: text/xml", "--data-raw", call]);
+        let (status, size) = answer.split_once(' ').unwrap();
+        assert_eq!(status, "200");
+        assert!(size.parse::<usize>().unwrap() > length * 9 / 10, "{size} of {length}");
+    });
 }

@@ -75,6 +75,7 @@ pub struct Ask {
     pub host: &'static str,
     pub target: String,
     pub headers: Vec<(&'static str, String)>,
+    pub body: Bytes,
     pub h2: bool,
     /// What CONNECT names, when that isn't the host.
     pub connect: Option<String>,
@@ -89,6 +90,7 @@ impl Ask {
             host,
             target: target.into(),
             headers: Vec::new(),
+            body: Bytes::new(),
             h2: false,
             connect: None,
             sni: None,
@@ -102,6 +104,11 @@ impl Ask {
 
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
         self
     }
 
@@ -250,7 +257,7 @@ pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream
     for (name, value) in &ask.headers {
         request = request.header(*name, value);
     }
-    let body = Full::new(Bytes::new());
+    let body = Full::new(ask.body.clone());
     let io = TokioIo::new(stream);
     let response = if ask.h2 {
         let request = request.uri(format!("https://{}{}", ask.host, ask.target)).body(body).unwrap();

@@ -37,8 +37,10 @@ pub struct Handshake {
 pub struct Upload {
     /// Which request brought it.
     pub asked: Asked,
-    /// The multipart body.
+    /// The multipart body, or the beginning of a very long one.
     pub body: Bytes,
+    /// How many bytes it had.
+    pub length: u64,
 }
 
 /// What all connections write to.

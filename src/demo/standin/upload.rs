@@ -1,7 +1,8 @@
 //! The upload host: takes what is posted and remembers it.
 
+use bytes::BytesMut;
 use http::{Method, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::Origin;
@@ -9,8 +10,8 @@ use super::body::Body;
 use super::log::{Asked, Upload};
 use super::reply::{bare, moved, not_found, with_body};
 
-/// No upload of a test is larger.
-const LIMIT: usize = 64 << 20;
+/// How much of an upload is remembered.
+const KEPT: usize = 64 << 20;
 
 /// Answers one request for the upload host.
 pub(super) async fn answer(origin: &Origin, asked: Asked, path: &str, body: Incoming) -> Response<Body> {
@@ -22,14 +23,21 @@ pub(super) async fn answer(origin: &Origin, asked: Asked, path: &str, body: Inco
     }
 }
 
-async fn take(origin: &Origin, asked: Asked, body: Incoming) -> Response<Body> {
+async fn take(origin: &Origin, asked: Asked, mut body: Incoming) -> Response<Body> {
     let form = asked.header("content-type").unwrap_or_default().starts_with("multipart/form-data");
-    match Limited::new(body, LIMIT).collect().await {
-        Ok(whole) if form => {
-            let answer = with_body(StatusCode::OK, "text/html; charset=UTF-8", "", &asked);
-            origin.log.upload(Upload { asked, body: whole.to_bytes() });
-            answer
+    let (mut kept, mut length) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return bare(StatusCode::BAD_REQUEST) };
+        let piece = frame.into_data().unwrap_or_default();
+        length += piece.len() as u64;
+        if kept.len() < KEPT {
+            kept.extend_from_slice(&piece);
         }
-        _ => bare(StatusCode::BAD_REQUEST),
     }
+    if !form {
+        return bare(StatusCode::BAD_REQUEST);
+    }
+    let answer = with_body(StatusCode::OK, "text/html; charset=UTF-8", "", &asked);
+    origin.log.upload(Upload { asked, body: kept.freeze(), length });
+    answer
 }

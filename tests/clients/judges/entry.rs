@@ -46,8 +46,14 @@ pub(super) struct Drawing<'a> {
 
 const FILES: &str = "http://files.example/packages";
 const PYTHONS: &[&str] = &[">=3.6", ">=3.7, !=3.8.*", "<4", ">=2.7,<99", ">=99"];
-const REASONS: &[&str] =
-    &["", "bad release", "\"quoted\" & 'single'", "</a><a href='acme-9.0.zip'>acme</a>", "line\n<b>\ttab", "&quot;&#97;"];
+const REASONS: &[&str] = &[
+    "",
+    "bad release",
+    "\"quoted\" & 'single'",
+    "</a><a href='acme-9.0.zip'>acme</a>",
+    "line\n<b>\ttab",
+    "&quot;&#97;",
+];
 /// What no page in HTML can say, or not in one way alone.
 const ODD_REASONS: &[&str] = &["\r\n\u{1f4a9}\u{c}\u{1}\u{2028}", "\u{feff}\\", "-->", "]]>"];
 
@@ -105,7 +111,14 @@ impl Drawing<'_> {
             3..5 => entry.href = self.place(&bad),
             5 => entry.href = format!("{FILES}/{}", every_byte(&bad)),
             6 => {
-                let before = self.dice.pick(&["#egg=", "#sha256=00&egg=", "?x=1#md5=0123456789abcdef0123456789abcdef&egg=", "?egg=", "#e%67g=", "#&egg="]);
+                let before = self.dice.pick(&[
+                    "#egg=",
+                    "#sha256=00&egg=",
+                    "?x=1#md5=0123456789abcdef0123456789abcdef&egg=",
+                    "?egg=",
+                    "#e%67g=",
+                    "#&egg=",
+                ]);
                 entry.href = format!("{}{before}{}", entry.href.split('#').next().unwrap(), self.egg());
             }
             7 => {
@@ -119,9 +132,21 @@ impl Drawing<'_> {
                     false => format!("http://index.example/integrity/x/1/{bad}/provenance"),
                 });
             }
-            9 => entry.href = format!("{}{}", self.place(&bad), self.dice.pick(&["/", "//", "/?x", "/#md5=0123456789abcdef0123456789abcdef"])),
-            10 => entry.href = format!("{FILES}/x{}{}", self.dice.pick(&["%2F", "%2f", "\\", "%5C"]), encoded(self.dice, &bad)),
-            11 => entry.href = format!("{}{}", self.dice.pick(&["http:", "HTTP:", "//", "http://"]), encoded(self.dice, &bad)),
+            9 => {
+                entry.href = format!(
+                    "{}{}",
+                    self.place(&bad),
+                    self.dice.pick(&["/", "//", "/?x", "/#md5=0123456789abcdef0123456789abcdef"])
+                )
+            }
+            10 => {
+                entry.href =
+                    format!("{FILES}/x{}{}", self.dice.pick(&["%2F", "%2f", "\\", "%5C"]), encoded(self.dice, &bad))
+            }
+            11 => {
+                entry.href =
+                    format!("{}{}", self.dice.pick(&["http:", "HTTP:", "//", "http://"]), encoded(self.dice, &bad))
+            }
             12 => {
                 let egg = format!("{}-9{}.0-py3.9.egg", self.snake(), self.dice.below(9));
                 entry.href = self.place(&egg);
@@ -154,10 +179,16 @@ impl Drawing<'_> {
         let reasons = if self.names_files && dice.once_in(2) { ODD_REASONS } else { REASONS };
         let yanked = dice.once_in(5).then(|| dice.pick(reasons));
         let metadata = (!dice.once_in(4)).then(|| (!dice.once_in(4)).then(|| metadata_digest(&filename)));
-        let time = format!("20{}-0{}-1{}T0{}:04:05.678901Z", 10 + dice.below(16), 1 + dice.below(9), dice.below(9), dice.below(9));
-        let provenance = dice
-            .once_in(3)
-            .then(|| format!("http://index.example/integrity/{}/1.0/{}/provenance", self.project, every_other(&filename)));
+        let time = format!(
+            "20{}-0{}-1{}T0{}:04:05.678901Z",
+            10 + dice.below(16),
+            1 + dice.below(9),
+            dice.below(9),
+            dice.below(9)
+        );
+        let provenance = dice.once_in(3).then(|| {
+            format!("http://index.example/integrity/{}/1.0/{}/provenance", self.project, every_other(&filename))
+        });
         let size = self.dice.below(1 << 20);
         let href = self.place(&filename);
         let (fate, installs) = (Fate::Seen, None);
@@ -180,7 +211,11 @@ impl Drawing<'_> {
 
     fn egg(&mut self) -> String {
         let project = self.dice.pick(names::PROTECTED);
-        format!("{}{}", display(self.dice, project, names::ANY), self.dice.pick(&["", "-99.1", "-99.1-1", "-99.1-py3.9"]))
+        format!(
+            "{}{}",
+            display(self.dice, project, names::ANY),
+            self.dice.pick(&["", "-99.1", "-99.1-1", "-99.1-py3.9"])
+        )
     }
 
     fn snake(&self) -> String {

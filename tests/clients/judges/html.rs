@@ -80,7 +80,12 @@ fn anchor(entry: &Entry, out: &mut String, dice: &mut Dice) {
         out.push_str(&format!("{between}{name}{given}"));
     }
     let text = if dice.once_in(3) { protected_file(dice) } else { entry.filename.clone() };
-    out.push_str(&format!(" >{}{}{}", dice.pick(&["", "<b>", "\n"]), entities(&text, dice), dice.pick(&["</a>", "</A ><br/>", "<br>\n"])));
+    out.push_str(&format!(
+        " >{}{}{}",
+        dice.pick(&["", "<b>", "\n"]),
+        entities(&text, dice),
+        dice.pick(&["</a>", "</A ><br/>", "<br>\n"])
+    ));
 }
 
 /// `= "…"` in one of three kinds of quotes, the last being none.

@@ -18,7 +18,10 @@ pub(super) fn write(page: &Page, dice: &mut Dice) -> String {
         members.push(("alternate-locations", format!("[{}]", string("http://index.example/simple/acme/", dice))));
     }
     if dice.once_in(4) {
-        members.push(("project-status", dice.pick(&[r#"{"status":"active"}"#, r#"{"status":"archived","reason":"<a href=acme>"}"#]).to_owned()));
+        members.push((
+            "project-status",
+            dice.pick(&[r#"{"status":"active"}"#, r#"{"status":"archived","reason":"<a href=acme>"}"#]).to_owned(),
+        ));
     }
     noise(&mut members, dice);
     dice.shuffle(&mut members);
