@@ -33,6 +33,7 @@ use crate::net::listen::{Client, Place};
 use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
 use crate::net::tunnel::{IdleLimits, carry};
+use crate::pypi::mirrors::known_mirror;
 use crate::pypi::site::site_of;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
@@ -227,6 +228,10 @@ async fn server_speaks_first(client: &TcpStream, server: &TcpStream) -> bool {
 }
 
 async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>, server: TcpStream) {
+    if let Some(mirror) = known_mirror(&target.host) {
+        let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
+        info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
+    }
     shared.metrics.tunnels.inc();
     let (carried, end) = carry(client, server, IdleLimits::default()).await;
     shared.metrics.tunnels.dec();

@@ -279,3 +279,38 @@ fn sighup_reloads_the_rules_or_keeps_the_old_ones() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+/// Mirrors of PyPI are tunnelled, as all hosts that nobody named; that is said in the log, and by `check`.
+#[test]
+fn a_public_mirror_is_told_of() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || server.incoming().take(1).for_each(drop));
+    let config = format!("{ACME}[upstream]\nconnect-to = {{ \"mirrors.aliyun.com:443\" = \"{address}\" }}\n");
+    let shell = Shell::new(&config);
+    let log = shell.path().join("log");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--ready-file", "ready.json"];
+    let mut child = shell.command(&arguments).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let ready = shell.path().join("ready.json");
+    wait_for(&ready);
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+    let mut tcp = std::net::TcpStream::connect(told["listen"][0].as_str().unwrap()).unwrap();
+    tcp.write_all(b"CONNECT mirrors.aliyun.com:443 HTTP/1.1\r\nHost: mirrors.aliyun.com:443\r\n\r\nhello").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !std::fs::read_to_string(&log).unwrap().contains("public mirror of PyPI") {
+        assert!(Instant::now() < deadline, "{}", std::fs::read_to_string(&log).unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let check = shell.run(&["check"]);
+    assert_eq!(check.status.code(), Some(0));
+    assert!(
+        stdout(&check).contains("known public mirrors") && stdout(&check).contains("[[intercept]]"),
+        "{}",
+        stdout(&check)
+    );
+    let mut with_mirror = shell.command(&["check"]);
+    let check = with_mirror.env("PIP_INDEX_URL", "https://mirrors.aliyun.com/pypi/simple/").output().unwrap();
+    assert!(stdout(&check).contains("warning: PIP_INDEX_URL leads to mirrors.aliyun.com"), "{}", stdout(&check));
+}

