@@ -18,7 +18,10 @@ pub(super) fn write(page: &Page, dice: &mut Dice) -> String {
         members.push(("alternate-locations", format!("[{}]", string("http://index.example/simple/acme/", dice))));
     }
     if dice.once_in(4) {
-        members.push(("project-status", dice.pick(&[r#"{"status":"active"}"#, r#"{"status":"archived","reason":"<a href=acme>"}"#]).to_owned()));
+        members.push((
+            "project-status",
+            dice.pick(&[r#"{"status":"active"}"#, r#"{"status":"archived","reason":"<a href=acme>"}"#]).to_owned(),
+        ));
     }
     noise(&mut members, dice);
     dice.shuffle(&mut members);
@@ -98,8 +101,10 @@ fn noise(members: &mut Vec<(&'static str, String)>, dice: &mut Dice) {
     }
 }
 
-fn version(filename: &str) -> &str {
-    filename.split('-').nth(1).unwrap_or("0")
+/// The version that a page lists for a file.
+pub(super) fn version(filename: &str) -> &str {
+    let rest = filename.split('-').nth(1).unwrap_or("0");
+    rest.trim_end_matches(".tar.gz")
 }
 
 fn object(members: &[(&str, String)], dice: &mut Dice) -> String {

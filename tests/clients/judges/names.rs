@@ -42,21 +42,53 @@ pub(super) fn protected_file(dice: &mut Dice) -> String {
     let name = display(dice, project, if form < 4 { NO_DASH } else { ANY });
     match form {
         0..2 => format!("{name}-{version}-py3-none-any.whl"),
-        2 => format!("{name}-{version}-{}", dice.pick(&["7-py3-none-any.whl", "1x-cp39-abi3-win32.whl", "py3-none-any-x.whl"])),
+        2 => format!(
+            "{name}-{version}-{}",
+            dice.pick(&["7-py3-none-any.whl", "1x-cp39-abi3-win32.whl", "py3-none-any-x.whl"])
+        ),
         3 => format!("{name}-{version}-{}", dice.pick(&["py2.7.egg", "py3.9-linux-x86_64.egg", "py3.9.EGG"])),
         4..9 => {
             let extension = dice.pick(&[
-                ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar", ".tar.xz", ".txz", ".tlz", ".tar.lzma", ".tbz", ".ZIP", ".Tar.Gz",
-                ".tar.Z", ".tar.zst",
+                ".tar.gz",
+                ".zip",
+                ".tar.bz2",
+                ".tgz",
+                ".tar",
+                ".tar.xz",
+                ".txz",
+                ".tlz",
+                ".tar.lzma",
+                ".tbz",
+                ".ZIP",
+                ".Tar.Gz",
+                ".tar.Z",
+                ".tar.zst",
             ]);
-            let v = dice.pick(&["", "", "", "v", "1!"]);
+            let v = dice.pick(&["", "", "", "v", "1!", " "]);
             let more = dice.pick(&[
-                "", "", "-1", "-rc-1", "-post-2", "rc1", ".dev3", "+local-1", "-a-1-post-2-dev-3", "-py3.9", "-1-py2.7",
-                "-py39", "-12345678901234567890123", ".linux-x86_64", ".macosx-10.9-x86_64",
+                "",
+                "",
+                "-1",
+                "-1 ",
+                "-rc-1",
+                "-post-2",
+                "rc1",
+                ".dev3",
+                "+local-1",
+                "-a-1-post-2-dev-3",
+                "-py3.9",
+                "-1-py2.7",
+                "-py39",
+                "-12345678901234567890123",
+                ".linux-x86_64",
+                ".macosx-10.9-x86_64",
             ]);
             format!("{name}-{v}{version}{more}{extension}")
         }
-        9 => format!("{name}-{version}.{}", dice.pick(&["win32.exe", "win-amd64-py3.8.exe", "win-amd64-py2.7.msi", "win32.msi"])),
+        9 => format!(
+            "{name}-{version}.{}",
+            dice.pick(&["win32.exe", "win-amd64-py3.8.exe", "win-amd64-py2.7.msi", "win32.msi"])
+        ),
         10 => format!("{name}-{version}-{}", dice.pick(&["1.noarch.rpm", "2.src.rpm", "1.x86_64.rpm"])),
         _ => format!("{name}-{version}.zip{}", dice.pick(&[".asc", ".metadata", ".provenance", ".sig", ".asc.SIG"])),
     }
@@ -73,7 +105,9 @@ pub(super) fn doubtful_file(dice: &mut Dice, project: &str) -> String {
         2 => format!("{own}-9{}.0-1.tar.gz", dice.below(9)),
         3 => format!("{own}-95.0.win-amd64-py3.9.exe"),
         4 => format!("{own}-95.0-1.noarch.rpm"),
-        5 => dice.pick(&["README.txt", "acme.txt", "acme", "latest", "index.html", "a-b-c-d", "x-1.0.acme-1.0"]).to_owned(),
+        5 => dice
+            .pick(&["README.txt", "acme.txt", "acme", "latest", "index.html", "a-b-c-d", "x-1.0.acme-1.0"])
+            .to_owned(),
         6 => format!("{stranger}-1.0-{}.zip", dice.pick(&["py3.9", "0-1", "beta"])),
         _ => format!("{own} -9{}.0 .zip", dice.below(9)),
     }

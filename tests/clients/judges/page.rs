@@ -34,7 +34,8 @@ impl Page {
     /// The page number `number`. About one in thirty is broken, and one in thirty has nothing innocent.
     pub(super) fn draw(number: usize, form: Form, dice: &mut Dice) -> Self {
         let word = dice.pick(WORDS).replace('.', "-");
-        let project = if dice.once_in(50) { dice.pick(names::PROTECTED).to_owned() } else { format!("{word}-n{number}") };
+        let project =
+            if dice.once_in(50) { dice.pick(names::PROTECTED).to_owned() } else { format!("{word}-n{number}") };
         let display = display(dice, &project, names::ANY);
         let bases = [Some("http://files.example/base/x/"), Some("/mirror/a/b/"), None, None, None];
         let base = if form == Form::Html { dice.pick(&bases) } else { None };

@@ -24,9 +24,8 @@ pub(super) fn expected(pages: &[&'static Rendered]) -> BTreeMap<String, Choice> 
 }
 
 fn newest(entries: &[Entry]) -> Option<Choice> {
-    let offered = |entry: &&Entry| {
-        entry.fate == Fate::Seen && entry.yanked.is_none() && entry.requires_python != Some(">=99")
-    };
+    let offered =
+        |entry: &&Entry| entry.fate == Fate::Seen && entry.yanked.is_none() && entry.requires_python != Some(">=99");
     let entry = entries.iter().filter(offered).max_by_key(|entry| entry.installs)?;
     let (major, minor) = entry.installs?;
     let (_, digest) = entry.hashes.iter().find(|(name, _)| *name == "sha256")?;
