@@ -115,6 +115,7 @@ impl<'a> Splits<'a> {
             // The name's own dashes are underscores here. What follows may have any number of dashes: build tags, and
             // variant labels (PEP 817, PEP 825).
             self.extend(stem.split_once('-').map(|(name, _version)| name));
+            self.extend(dashed_name(stem));
         } else if let Some(stem) = stripped(".exe").or_else(|| stripped(".msi")) {
             self.built(without_python(stem));
         } else if let Some(stem) = stripped(".rpm") {
@@ -176,6 +177,21 @@ impl<'a> Splits<'a> {
             }
         }
     }
+}
+
+/// What poetry takes for the name of a wheel that has its own dashes in it, which no standard allows: all before the
+/// version of `{version}(-{build})?-{python}-{abi}-{platform}`, or else before the first digit behind a dash
+/// (`poetry.utils.patterns`, `LinkSource.VERSION_REGEX`).
+fn dashed_name(stem: &str) -> impl Iterator<Item = &str> {
+    let numbers = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+    let dashes = || stem.match_indices('-').map(|(at, _)| split_around(stem, at));
+    let before_tags = dashes().find(|(_, rest)| {
+        let mut parts = rest.split('-');
+        let (version, build) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        numbers(version) && (parts.clone().count() == 2 || (numbers(build) && parts.count() == 3))
+    });
+    let before_digit = dashes().find(|(_, rest)| numbers(rest));
+    before_tags.into_iter().chain(before_digit).map(|(name, _)| name)
 }
 
 /// What stands before each dash that a version follows. pip takes a `-py3.8` off any version, also off an sdist's

@@ -58,6 +58,10 @@ fn names_that_clients_read_differently() {
         ("acme-1.0-1.tar.gz", &["acme", "acme-1-0"][..]),
         ("acme-1-2.tar.gz", &["acme", "acme-1"]),
         ("acme-1.0-py3.8.tar.gz", &["acme", "acme-1-0"]),
+        ("acme-core-1.0-py3-none-any.whl", &["acme", "acme-core"]),
+        ("acme-core-1.0-7-py3-none-any.whl", &["acme", "acme-core"]),
+        ("acme-core-1.0.whl", &["acme", "acme-core"]),
+        ("acme-1-core-1.0-py3-none-any.whl", &["acme", "acme-1-core"]),
         ("acme-1-99999999999999999999999.tar.gz", &["acme", "acme-1"]),
         ("acme-1.0-post-1.tar.gz", &["acme", "acme-1-0-post"]),
         ("acme-v1.0-1.tar.gz", &["acme", "acme-v1-0"]),
@@ -137,7 +141,7 @@ proptest! {
         let owner = ProjectName::parse(&name).unwrap();
         let sdist = FileName::parse(format!("{name}-{version}.{extension}{sibling}")).unwrap();
         prop_assert!(sdist.candidates().projects.contains(&owner), "{:?} {:?}", sdist, sdist.candidates());
-        let escaped = owner.as_str().replace('-', "_");
+        let (escaped, version) = (owner.as_str().replace('-', "_"), version.replace('-', "_"));
         let wheel = FileName::parse(format!("{escaped}-{version}-py3-none-any.whl{sibling}")).unwrap();
         prop_assert_eq!(wheel.candidates(), Candidates { projects: vec![owner], certain: true });
     }

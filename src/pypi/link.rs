@@ -39,6 +39,9 @@ impl Link<'_> {
             add(&mut subjects, Borne::file(filename.as_bytes())?);
         }
         add(&mut subjects, Borne::file(&last_segment(self.url)?)?);
+        if let Some(name) = before_at(self.url) {
+            add(&mut subjects, name);
+        }
         for egg in eggs(self.url) {
             for subject in egg_subjects(&egg)? {
                 add(&mut subjects, subject);
@@ -99,6 +102,18 @@ fn split_path(url: &str) -> (&str, &str) {
     url.split_at(url.find(['?', '#']).unwrap_or(url.len()))
 }
 
+/// unearth (pdm) cuts a URL's path at its last `@`, as if a revision followed, and takes what is the last segment then:
+/// `https://h/acme-1.0.zip@x/other-1.0.zip` is `acme-1.0.zip` for it.
+fn before_at(url: &str) -> Option<Borne> {
+    let whole = split_path(url).0;
+    let path = match whole.split_once("//") {
+        Some((_scheme, rest)) => rest.split_once('/')?.1,
+        None => whole,
+    };
+    let decoded: Cow<'_, [u8]> = percent_decode_str(path.rsplit_once('@')?.0).into();
+    Borne::file(decoded.rsplit(|&byte| byte == b'/').next()?)
+}
+
 /// The values of all `egg=`: pip finds the first behind a `#` or `&` anywhere in the URL.
 fn eggs(url: &str) -> Vec<String> {
     let parts = split_path(url).1.split(['?', '#', '&', ';']);
@@ -156,13 +171,19 @@ mod tests {
             "../../acme-1.0.tar.gz/",
             "acme-1.0.tar.gz//#sha256=00/other-1.0.tar.gz",
             "//files.example/acme-1.0.tar.gz",
+            "https://files.example/acme-1.0.tar.gz@x/other-1.0.tar.gz",
+            "../x%2Facme-1.0.tar.gz@other-1.0.tar.gz",
         ] {
             assert!(hidden(Some("other-1.0.tar.gz"), url, None), "{url}");
             assert!(hidden(None, url, None), "{url}");
         }
-        for url in
-            ["https://acme.example/other-1.0.tar.gz", "https://h/acme/other-1.0.tar.gz", "x-1.0.tar.gz#sha256=acme"]
-        {
+        for url in [
+            "https://acme.example/other-1.0.tar.gz",
+            "https://h/acme/other-1.0.tar.gz",
+            "x-1.0.tar.gz#sha256=acme",
+            "https://acme:acme@h/other-1.0.tar.gz",
+            "https://h/@acme/other-1.0.tar.gz",
+        ] {
             assert!(!hidden(None, url, None), "{url}");
         }
     }

@@ -1,4 +1,4 @@
-//! Real clients, pinned, against `namewall serve` and a stand-in for PyPI.
+//! Real clients, pinned, against `namewall serve` and a stand-in for PyPI; and their parsers, on filtered pages.
 //!
 //! The clients themselves come from the package registry that this machine's pip is set up for, once, into
 //! `target/clients/`. Where that can't be reached these tests fail and say so; they never pass by doing nothing.

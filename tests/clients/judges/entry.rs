@@ -92,7 +92,7 @@ impl Drawing<'_> {
                 _ => vec![("x#egg", self.egg()), ("md5", self.dice.hex(32))],
             };
             entry.filename = format!("{}-9{}.0.zip", self.snake(), self.dice.below(9));
-            entry.href = self.place(&entry.filename.clone());
+            entry.href = self.place(&entry.filename);
         }
         entry
     }
@@ -108,61 +108,52 @@ impl Drawing<'_> {
                 entry.href = self.place(&bad);
                 entry.filename = bad;
             }
-            3..5 => entry.href = self.place(&bad),
-            5 => entry.href = format!("{FILES}/{}", every_byte(&bad)),
-            6 => {
-                let before = self.dice.pick(&[
-                    "#egg=",
-                    "#sha256=00&egg=",
-                    "?x=1#md5=0123456789abcdef0123456789abcdef&egg=",
-                    "?egg=",
-                    "#e%67g=",
-                    "#&egg=",
-                ]);
-                entry.href = format!("{}{before}{}", entry.href.split('#').next().unwrap(), self.egg());
-            }
-            7 => {
-                let project = display(self.dice, "acme-core", names::ANY);
-                entry.provenance = Some(format!("http://index.example/integrity/{project}/1.0/{good}/provenance"));
-            }
-            8 => {
-                let bad = encoded(self.dice, &bad);
-                entry.provenance = Some(match self.dice.once_in(2) {
-                    true => format!("{FILES}/{bad}.provenance"),
-                    false => format!("http://index.example/integrity/x/1/{bad}/provenance"),
-                });
-            }
-            9 => {
-                entry.href = format!(
-                    "{}{}",
-                    self.place(&bad),
-                    self.dice.pick(&["/", "//", "/?x", "/#md5=0123456789abcdef0123456789abcdef"])
-                )
-            }
-            10 => {
-                entry.href =
-                    format!("{FILES}/x{}{}", self.dice.pick(&["%2F", "%2f", "\\", "%5C"]), encoded(self.dice, &bad))
-            }
-            11 => {
-                entry.href =
-                    format!("{}{}", self.dice.pick(&["http:", "HTTP:", "//", "http://"]), encoded(self.dice, &bad))
-            }
-            12 => {
-                let egg = format!("{}-9{}.0-py3.9.egg", self.snake(), self.dice.below(9));
-                entry.href = self.place(&egg);
-                entry.filename = egg;
-            }
+            3..8 => entry.href = self.disguised(&bad),
+            8 => entry.href = torn(self.dice, &bad),
+            9..11 => entry.href = format!("{}{}", entry.href, self.egg_fragment()),
+            11 => entry.provenance = Some(self.attested_as(&good)),
+            12 => entry.provenance = Some(self.provenance(&bad)),
             _ => {
-                let (front, back) = bad.split_at(2);
-                entry.href = match self.dice.below(4) {
-                    0 => format!("{FILES}/{front}\t{back}"),
-                    1 => format!("{FILES}/{front}\n{back}"),
-                    2 => format!("{FILES}/{bad}%0A"),
-                    _ => format!(" {bad}"),
-                };
+                entry.filename = format!("{}-9{}.0-py3.9.egg", self.snake(), self.dice.below(9));
+                entry.href = self.place(&entry.filename);
             }
         }
         entry
+    }
+
+    /// A URL in which `bad` is the file's name for some clients.
+    fn disguised(&mut self, bad: &str) -> String {
+        let segment = encoded(self.dice, bad);
+        match self.dice.below(5) {
+            0 => self.place(bad),
+            1 => format!("{FILES}/{}", bad.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>()),
+            2 => format!(
+                "{}{}",
+                self.place(bad),
+                self.dice.pick(&["/", "//", "/?x", "/#md5=0123456789abcdef0123456789abcdef"])
+            ),
+            3 => format!("{FILES}/x{}{segment}", self.dice.pick(&["%2F", "%2f", "\\", "%5C"])),
+            _ => format!("{}{segment}", self.dice.pick(&["http:", "HTTP:", "//", "http://"])),
+        }
+    }
+
+    /// What makes a URL that of another project's file, for pip.
+    fn egg_fragment(&mut self) -> String {
+        let before = self.dice.pick(&["#egg=", "#sha256=00&egg=", "?x=1#md5=00&egg=", "?egg=", "#e%67g=", "#&egg="]);
+        format!("{before}{}", self.egg())
+    }
+
+    fn attested_as(&mut self, filename: &str) -> String {
+        let project = display(self.dice, "acme-core", names::ANY);
+        format!("http://index.example/integrity/{project}/1.0/{filename}/provenance")
+    }
+
+    fn provenance(&mut self, filename: &str) -> String {
+        let segment = encoded(self.dice, filename);
+        match self.dice.once_in(2) {
+            true => format!("{FILES}/{segment}.provenance"),
+            false => format!("http://index.example/integrity/x/1/{segment}/provenance"),
+        }
     }
 
     fn innocent(&mut self, filename: String) -> Entry {
@@ -187,7 +178,7 @@ impl Drawing<'_> {
             dice.below(9)
         );
         let provenance = dice.once_in(3).then(|| {
-            format!("http://index.example/integrity/{}/1.0/{}/provenance", self.project, every_other(&filename))
+            format!("http://index.example/integrity/{}/1.0/{}/provenance", self.project, filename.replace(' ', "%20"))
         });
         let size = self.dice.below(1 << 20);
         let href = self.place(&filename);
@@ -257,10 +248,13 @@ fn encoded(dice: &mut Dice, name: &str) -> String {
     segment
 }
 
-fn every_byte(name: &str) -> String {
-    name.bytes().map(|byte| format!("%{byte:02x}")).collect()
-}
-
-fn every_other(name: &str) -> String {
-    name.replace(' ', "%20")
+/// A URL that the readers put together before they look at it.
+fn torn(dice: &mut Dice, name: &str) -> String {
+    let (front, back) = name.split_at(2);
+    match dice.below(4) {
+        0 => format!("{FILES}/{front}\t{back}"),
+        1 => format!("{FILES}/{front}\n{back}"),
+        2 => format!("{FILES}/{name}%0A"),
+        _ => format!(" {name}"),
+    }
 }

@@ -59,7 +59,7 @@ fn anchor(entry: &Entry, out: &mut String, dice: &mut Dice) {
     attributes.extend(entry.yanked.map(|text| ("data-yanked", Some(text.to_owned()).filter(|text| !text.is_empty()))));
     attributes.extend(entry.provenance.as_ref().map(|url| ("data-provenance", Some(url.clone()))));
     if let Some(metadata) = &entry.metadata {
-        let metadata = metadata.as_ref().map_or("true".to_owned(), |digest| format!("sha256={digest}"));
+        let metadata = metadata.as_ref().map_or_else(|| "true".to_owned(), |digest| format!("sha256={digest}"));
         if dice.once_in(2) {
             attributes.push(("data-dist-info-metadata", Some(metadata.clone())));
         }
@@ -105,7 +105,8 @@ fn entities(text: &str, dice: &mut Dice) -> String {
     let often = dice.once_in(6);
     let mut out = String::new();
     for letter in text.chars() {
-        if !"\"'<>&".contains(letter) && !(often && dice.once_in(3)) {
+        let plain = !"\"'<>&".contains(letter);
+        if plain && (!often || !dice.once_in(3)) {
             out.push(letter);
             continue;
         }

@@ -101,8 +101,10 @@ fn noise(members: &mut Vec<(&'static str, String)>, dice: &mut Dice) {
     }
 }
 
-fn version(filename: &str) -> &str {
-    filename.split('-').nth(1).unwrap_or("0")
+/// The version that a page lists for a file.
+pub(super) fn version(filename: &str) -> &str {
+    let rest = filename.split('-').nth(1).unwrap_or("0");
+    rest.trim_end_matches(".tar.gz")
 }
 
 fn object(members: &[(&str, String)], dice: &mut Dice) -> String {

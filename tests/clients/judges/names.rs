@@ -64,11 +64,12 @@ pub(super) fn protected_file(dice: &mut Dice) -> String {
                 ".tar.Z",
                 ".tar.zst",
             ]);
-            let v = dice.pick(&["", "", "", "v", "1!"]);
+            let v = dice.pick(&["", "", "", "v", "1!", " "]);
             let more = dice.pick(&[
                 "",
                 "",
                 "-1",
+                "-1 ",
                 "-rc-1",
                 "-post-2",
                 "rc1",

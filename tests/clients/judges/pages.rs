@@ -63,7 +63,7 @@ impl Pages {
         let url = page.url();
         let content_type = match page.form {
             Form::Json => "application/vnd.pypi.simple.v1+json",
-            Form::Html if self.rendered.len() % 2 == 0 => "application/vnd.pypi.simple.v1+html",
+            Form::Html if self.rendered.len().is_multiple_of(2) => "application/vnd.pypi.simple.v1+html",
             Form::Html => "text/html; charset=utf-8",
         };
         let received = Received {

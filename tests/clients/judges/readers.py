@@ -45,7 +45,7 @@ def read(page, body, names):
 
 def attempt(sees, page, body, names):
     try:
-        return {"files": sees(page, body, names)}
+        return sees(page, body, names)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
 
@@ -54,7 +54,7 @@ def pip_sees(page, body, names):
     # As the header is read for pip by `_get_encoding_from_headers`.
     encoding = "UTF-8" if "charset" in page["content_type"] else None
     content = IndexContent(body, page["content_type"], encoding, page["url"], cache_link_parsing=False)
-    return [pip_sees_link(link, page, names) for link in parse_links(content)]
+    return {"files": [pip_sees_link(link, page, names) for link in parse_links(content)]}
 
 
 def pip_sees_link(link, page, names):
@@ -100,7 +100,11 @@ def pypi_simple_sees(page, body, names):
         seen = ProjectPage.from_json_data(json.loads(body), page["url"])
     else:
         seen = ProjectPage.from_html(page["project"], body, page["url"], "utf-8")
-    return [pypi_simple_sees_package(package) for package in seen.packages]
+    return {
+        "files": [pypi_simple_sees_package(package) for package in seen.packages],
+        "versions": seen.versions,
+        "elsewhere": seen.tracks + seen.alternate_locations,
+    }
 
 
 def pypi_simple_sees_package(package):

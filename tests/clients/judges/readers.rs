@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::entry::{Entry, Fate, address};
+use super::json::version;
 use super::names::{self, is_protected};
 use super::pages::Rendered;
 use crate::install::several;
@@ -43,6 +44,9 @@ pub(super) fn check(reader: &str, rendered: &Rendered, answer: &Value, faults: &
         fault(format!("it can't be read: {}", answer["error"]));
         return false;
     };
+    if answer["elsewhere"].as_array().is_some_and(|others| !others.is_empty()) {
+        fault(format!("it leads to {}", answer["elsewhere"]));
+    }
     for file in files {
         let protected = file["projects"].as_array().unwrap().iter().any(|name| is_protected(name.as_str().unwrap()));
         let names = file["names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
@@ -61,6 +65,10 @@ pub(super) fn check(reader: &str, rendered: &Rendered, answer: &Value, faults: &
         let place = entry.address(&root);
         let found: Vec<&Value> = files.iter().filter(|file| address(file["url"].as_str().unwrap()) == place).collect();
         let expected = expected(reader, rendered, entry);
+        let version = version(&entry.filename);
+        if answer["versions"].as_array().is_some_and(|versions| !versions.contains(&version.into())) {
+            fault(format!("it has {}, but not its version", entry.filename));
+        }
         match found.as_slice() {
             [file] => {
                 let differs = expected.as_object().unwrap().iter().find(|(key, value)| file[key.as_str()] != **value);
