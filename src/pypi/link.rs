@@ -77,14 +77,17 @@ fn add(subjects: &mut Vec<Borne>, subject: Borne) {
 /// The decoded last segment of a URL's path: what pip takes for the file name.
 ///
 /// `None` if clients would not agree on the path: the WHATWG parser (uv) takes `\` for `/`, and both it and Python's
-/// `urlsplit` drop tabs and line ends wherever they stand.
+/// `urlsplit` drop tabs and line ends wherever they stand. Both also take `https:acme-1.0.zip` for relative.
 pub(super) fn last_segment(url: &str) -> Option<Cow<'_, [u8]>> {
     if url.bytes().any(|byte| byte == b'\\' || byte <= b' ' || byte == 0x7f) {
         return None;
     }
     let path = split_path(url).0.trim_end_matches('/');
-    let segment = path.rsplit('/').next().unwrap_or_default();
-    Some(percent_decode_str(segment).into())
+    match path.rsplit_once('/') {
+        Some((_, segment)) => Some(percent_decode_str(segment).into()),
+        None if path.contains(':') => None,
+        None => Some(percent_decode_str(path).into()),
+    }
 }
 
 /// The URL up to its query or fragment, and these.
@@ -176,6 +179,7 @@ mod tests {
             "https://h/acme-1.0.tar.gz\n",
             "https://h/acme-1.0.tar.gz%0A",
             " acme-1.0.tar.gz",
+            "https:acme-1.0.tar.gz",
         ] {
             assert!(hidden(Some("other-1.0.tar.gz"), url, None), "{url:?}");
         }

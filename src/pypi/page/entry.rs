@@ -209,5 +209,13 @@ fn available<'a>(metadata: Value<'a>) -> Option<Cow<'a, str>> {
 fn one_hash(hashes: Value<'_>) -> Option<String> {
     let members = hashes.members().ok()??;
     let best = members.iter().find(|member| member.key.is("sha256")).or_else(|| members.first())?;
-    Some(format!("{}={}", best.key.decode().ok()?, best.value.text()?.decode().ok()?))
+    let (algorithm, digest) = (best.key.decode().ok()?, best.value.text()?.decode().ok()?);
+    is_hash(&algorithm, &digest).then(|| format!("{algorithm}={digest}"))
+}
+
+/// Whether nobody reads anything else in it: it comes to stand in a fragment, and pip looks for `egg=` there.
+fn is_hash(algorithm: &str, digest: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let is_key = algorithm.bytes().all(is_word) && !algorithm.eq_ignore_ascii_case("egg");
+    is_key && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
