@@ -70,6 +70,18 @@ fn html_looks_as_pypis() {
 }
 
 #[test]
+fn only_a_hash_becomes_a_fragment() {
+    for hashes in
+        [json!({"egg": "acme"}), json!({"EGG": "ace"}), json!({"sha256": "00&egg=acme"}), json!({"a&egg=ace&x": "00"})]
+    {
+        let file =
+            json!({"filename": "sample-1.0.zip", "url": "sample-1.0.zip", "hashes": hashes, "core-metadata": hashes});
+        let html = String::from_utf8(filtered(&page_of(&[file])).unwrap().to_html()).unwrap();
+        assert!(html.contains(r#"href="sample-1.0.zip" "#) && html.contains(r#"data-core-metadata="true""#), "{html}");
+    }
+}
+
+#[test]
 fn odd_fields_in_html() {
     for (fields, attributes) in [
         (json!({"yanked": true}), r#" data-yanked="""#),

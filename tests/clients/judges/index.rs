@@ -77,7 +77,7 @@ impl Shelf {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
         let (content_type, body) = match path.split('/').collect::<Vec<_>>().as_slice() {
             ["", "simple", project, ""] => match self.pages.get(project) {
-                Some(rendered) => (rendered.content_type, Some(rendered.body.clone())),
+                Some(rendered) => (&*rendered.content_type, Some(rendered.body.clone())),
                 None => ("text/plain", None),
             },
             [.., file] => ("application/octet-stream", wheel(file)),

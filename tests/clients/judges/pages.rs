@@ -18,7 +18,7 @@ const HTML_PAGES: usize = 1_100;
 pub(super) struct Rendered {
     pub(super) page: &'static Page,
     pub(super) wanted: Representation,
-    pub(super) content_type: &'static str,
+    pub(super) content_type: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -77,7 +77,7 @@ impl Pages {
             Err(_) => self.refused += 1,
             Ok(filtered) if filtered.emptied => self.emptied += 1,
             Ok(filtered) => {
-                let (content_type, body) = (filtered.content_type, filtered.body.into_owned());
+                let (content_type, body) = (filtered.content_type.to_owned(), filtered.body.into_owned());
                 self.rendered.push(Rendered { page, wanted, content_type, body });
             }
         }

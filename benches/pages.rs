@@ -1,0 +1,73 @@
+//! How long it takes to filter a page, by the number of its files, and a root list, by its bytes.
+//!
+//! Wanted: an entry in less than a microsecond. Of each size, one page has entries that go, and one has none.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "what fails ends the bench")]
+#![allow(dead_code, reason = "each bench needs a part of its support")]
+
+mod support;
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use namewall::demo::simple::Form;
+use namewall::proxy::judge::PolicyJudge;
+use namewall::pypi::filter::{Kind, Received, filter_page};
+use namewall::pypi::negotiate::Representation;
+use namewall::pypi::root::RootFilter;
+
+fn main() {
+    divan::main();
+}
+
+/// How many files, and whether some of them are protected.
+const PAGES: [(usize, bool); 6] = [(20, false), (20, true), (500, false), (500, true), (8_000, false), (8_000, true)];
+
+#[divan::bench(args = PAGES)]
+fn json_to_json(bencher: Bencher<'_, '_>, page: (usize, bool)) {
+    filter(bencher, page, Form::Json, Representation::Json);
+}
+
+#[divan::bench(args = PAGES)]
+fn json_to_html(bencher: Bencher<'_, '_>, page: (usize, bool)) {
+    filter(bencher, page, Form::Json, Representation::TextHtml);
+}
+
+#[divan::bench(args = PAGES)]
+fn html_to_html(bencher: Bencher<'_, '_>, page: (usize, bool)) {
+    filter(bencher, page, Form::LegacyHtml, Representation::TextHtml);
+}
+
+fn filter(bencher: Bencher<'_, '_>, (files, protected): (usize, bool), form: Form, wanted: Representation) {
+    let body = support::page(form, files, protected);
+    let policy = support::policy(10);
+    let page = Received {
+        kind: Kind::Project(None),
+        content_type: Some(form.content_type()),
+        body: body.as_bytes(),
+        url: None,
+        wanted,
+    };
+    bencher.counter(ItemsCount::new(files)).bench(|| {
+        let filtered = filter_page(black_box(&page), &mut PolicyJudge::new(&policy)).expect("a page");
+        assert_eq!(filtered.removed > 0, protected);
+        filtered.body.len()
+    });
+}
+
+#[divan::bench(args = [Representation::Json, Representation::TextHtml], consts = [10, 1_000])]
+fn root<const NAMES: usize>(bencher: Bencher<'_, '_>, wanted: Representation) {
+    const PROJECTS: usize = 100_000;
+    const CHUNK: usize = 16 << 10;
+    let list = support::root(PROJECTS);
+    let policy = support::policy(NAMES);
+    let mut out = Vec::new();
+    bencher.counter(BytesCount::of_str(&list)).bench_local(|| {
+        let (mut filter, mut judge) = (RootFilter::new(wanted), PolicyJudge::new(&policy));
+        for chunk in black_box(list.as_bytes()).chunks(CHUNK) {
+            out.clear();
+            filter.push(chunk, &mut judge, &mut out).expect("a root list");
+        }
+        filter.finish(&mut judge, &mut out).expect("a root list");
+        filter.removed()
+    });
+}
