@@ -24,7 +24,7 @@ use pages::{Rendered, pages};
 const ENOUGH: usize = 2_000;
 
 /// How many pages of each kind uv is given.
-const RESOLVED: usize = 600;
+const RESOLVED: usize = 500;
 
 #[test]
 fn each_reader_sees_all_that_is_innocent_and_nothing_that_is_protected() {
