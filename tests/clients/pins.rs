@@ -23,18 +23,29 @@ pub(crate) const NEWEST_PIP: Pin = Pin { name: "pip", version: "26.3" };
 /// Speaks HTTP/2; shows problem details.
 pub(crate) const NEWEST_UV: Pin = Pin { name: "uv", version: "0.13.9" };
 
-/// Two readers of simple pages that no installer uses, of an author each: what the judges of filtered pages read them
-/// with, beside pip's own parser.
+/// The readers of simple pages that the judges of filtered pages bring together: pip, pypi-simple, pdm's and poetry's.
 pub(crate) const READERS: &[Pin] = &[
     NEWEST_PIP,
     Pin { name: "packaging", version: "26.4" },
+    Pin { name: "poetry", version: "2.5.1" },
     Pin { name: "pypi-simple", version: "1.8.0" },
-    // What pypi-simple needs.
+    Pin { name: "unearth", version: "0.19.0" },
+    // What of poetry's needs its readers have.
+    Pin { name: "cleo", version: "2.1.0" },
+    Pin { name: "platformdirs", version: "4.14.8" },
+    Pin { name: "poetry-core", version: "2.5.0" },
+    Pin { name: "rapidfuzz", version: "3.14.6" },
+    Pin { name: "tomlkit", version: "0.15.2" },
+    // What the others need.
     Pin { name: "annotated-types", version: "0.8.0" },
+    Pin { name: "anyio", version: "4.16.0" },
     Pin { name: "attrs", version: "26.1.0" },
     Pin { name: "beautifulsoup4", version: "4.15.0" },
     Pin { name: "certifi", version: "2026.10.19.post1" },
     Pin { name: "charset-normalizer", version: "3.5.3" },
+    Pin { name: "h11", version: "0.16.0" },
+    Pin { name: "httpcore2", version: "2.16.2" },
+    Pin { name: "httpx2", version: "2.16.2" },
     Pin { name: "idna", version: "3.20" },
     Pin { name: "mailbits", version: "0.2.3" },
     Pin { name: "pydantic", version: "2.14.4" },

@@ -124,8 +124,9 @@ impl Drawing<'_> {
     /// A URL in which `bad` is the file's name for some clients.
     fn disguised(&mut self, bad: &str) -> String {
         let segment = encoded(self.dice, bad);
-        match self.dice.below(5) {
+        match self.dice.below(6) {
             0 => self.place(bad),
+            5 => format!("{FILES}/{segment}@{}/x-1.0.zip", self.dice.pick(&["", "v1"])),
             1 => format!("{FILES}/{}", bad.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>()),
             2 => format!(
                 "{}{}",

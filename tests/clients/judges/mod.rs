@@ -24,10 +24,10 @@ use pages::{Rendered, pages};
 const ENOUGH: usize = 2_000;
 
 /// How many pages of each kind uv is given.
-const RESOLVED: usize = 600;
+const RESOLVED: usize = 500;
 
 #[test]
-fn pip_and_pypi_simple_see_all_that_is_innocent_and_nothing_that_is_protected() {
+fn each_reader_sees_all_that_is_innocent_and_nothing_that_is_protected() {
     let pages = pages();
     assert!(pages.refused > 10 && pages.emptied > 50, "{} refused, {} emptied", pages.refused, pages.emptied);
     let answers = readers::read(&pages.rendered);

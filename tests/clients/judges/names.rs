@@ -41,7 +41,9 @@ pub(super) fn protected_file(dice: &mut Dice) -> String {
     let form = dice.below(12);
     let name = display(dice, project, if form < 4 { NO_DASH } else { ANY });
     match form {
-        0..2 => format!("{name}-{version}-py3-none-any.whl"),
+        0 => format!("{name}-{version}-py3-none-any.whl"),
+        // With the name's own dashes, which poetry doesn't mind.
+        1 => format!("{project}-{version}-py3-none-any.whl"),
         2 => format!(
             "{name}-{version}-{}",
             dice.pick(&["7-py3-none-any.whl", "1x-cp39-abi3-win32.whl", "py3-none-any-x.whl"])

@@ -1,4 +1,4 @@
-"""Reads simple pages as pip, pypi-simple and packaging do, and says in JSON what each of them saw.
+"""Reads simple pages as pip, pypi-simple, pdm and poetry do, and says in JSON what each of them saw.
 
 Called with a folder that holds `manifest.json` and the pages that it lists. Judges nothing: what may be seen is the
 caller's business. For each page, and each of the readers, the answer has all files that it saw, and with each file
@@ -24,7 +24,12 @@ from pip._internal.index.package_finder import LinkEvaluator, LinkType
 from pip._internal.models.candidate import InstallationCandidate
 from pip._internal.models.target_python import TargetPython
 from pip._vendor.packaging.version import InvalidVersion
+from poetry.repositories.link_sources.html import HTMLPage
+from poetry.repositories.link_sources.json import SimpleJsonPage
 from pypi_simple import ProjectPage
+from unearth.collector import IndexPage, parse_html_page, parse_json_response
+from unearth.evaluator import Evaluator
+from unearth.link import Link as UnearthLink
 
 # Of newer Pythons pip doesn't know a `-py3.11` at the end of a version when it sees one.
 PYTHONS = [TargetPython(), TargetPython(py_version_info=(3, 9)), TargetPython(py_version_info=(2, 7))]
@@ -39,7 +44,7 @@ def main(folder):
 
 
 def read(page, body, names):
-    readers = {"pip": pip_sees, "pypi_simple": pypi_simple_sees}
+    readers = {"pip": pip_sees, "pypi_simple": pypi_simple_sees, "unearth": unearth_sees, "poetry": poetry_sees}
     return {reader: attempt(sees, page, body, names) for reader, sees in readers.items()}
 
 
@@ -58,9 +63,7 @@ def pip_sees(page, body, names):
 
 
 def pip_sees_link(link, page, names):
-    wanted = {page["project"], *names}
-    for stem in (link.splitext()[0], link.filename, link.egg_fragment or ""):
-        wanted |= {canonicalize_name(stem[:at]) for at, letter in enumerate(stem) if letter == "-"}
+    wanted = {page["project"], *names} | beginnings(link.filename) | beginnings(link.egg_fragment or "")
     metadata = link.metadata_file_data
     return {
         "names": [link.filename],
@@ -74,6 +77,11 @@ def pip_sees_link(link, page, names):
             {name for name in wanted if is_candidate(link, name)} | of_egg(link), [link.filename, segment(link.url)]
         ),
     }
+
+
+def beginnings(text):
+    """All names that `text` could begin with."""
+    return {canonicalize_name(text[:at]) for at, letter in enumerate(text) if letter == "-"}
 
 
 def is_candidate(link, name):
@@ -122,6 +130,53 @@ def pypi_simple_sees_package(package):
         "projects": claims(
             project | of_provenance(package.provenance_url), [package.filename, segment(package.url)]
         ),
+    }
+
+
+def unearth_sees(page, body, names):
+    parse = parse_json_response if page["content_type"].endswith("+json") else parse_html_page
+    content = IndexPage(UnearthLink(page["url"]), body, "utf-8", page["content_type"])
+    return {"files": [unearth_sees_link(link, page, names) for link in parse(content)]}
+
+
+def unearth_sees_link(link, page, names):
+    wanted = {page["project"], *names} | beginnings(link.filename) | beginnings(link._fragment_dict.get("egg", ""))
+    evaluators = (Evaluator(name, ignore_compatibility=True, allow_yanked=True) for name in wanted)
+    return {
+        "names": [link.filename],
+        "url": link.url_without_fragment,
+        "requires_python": link.requires_python or None,
+        "projects": claims(
+            {evaluator.package_name for evaluator in evaluators if evaluator.evaluate_link(link)},
+            [link.filename, segment(link.url)],
+        ),
+    }
+
+
+def poetry_sees(page, body, names):
+    """Only what poetry takes for some project's; the rest of a page it doesn't even make into links."""
+    if page["content_type"].endswith("+json"):
+        source = SimpleJsonPage(page["url"], json.loads(body))
+    else:
+        source = HTMLPage(page["url"], body.decode())
+    return {
+        "files": [
+            poetry_sees_link(link, name)
+            for name, versions in source._link_factory_cache.items()
+            for version in versions
+            for link in source.links_for_version(name, version)
+        ]
+    }
+
+
+def poetry_sees_link(link, name):
+    egg = {canonicalize_name(link.egg_fragment)} if link.egg_fragment else set()
+    return {
+        "names": [link.filename],
+        "url": link.url_without_fragment,
+        "hashes": dict(link.hashes),
+        "requires_python": link.requires_python,
+        "projects": claims({name} | egg, [link.filename, segment(link.url)]),
     }
 
 
