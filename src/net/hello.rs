@@ -2,8 +2,9 @@
 
 /// `encrypted_client_hello` (RFC 9849 section 5).
 const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
-/// TLS record type "handshake", handshake type "client_hello" (RFC 8446 sections 5.1 and 4).
-const HANDSHAKE: u8 = 0x16;
+/// TLS record type "handshake" (RFC 8446 section 5.1).
+pub(super) const HANDSHAKE: u8 = 0x16;
+/// Handshake type "client_hello" (RFC 8446 section 4).
 const CLIENT_HELLO: u8 = 1;
 
 /// Whether the hello in these records has the extension that hides its server name. Browsers send it at random, too, so
@@ -62,30 +63,14 @@ fn vector16(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
-    use rustls::pki_types::ServerName;
 
     use super::*;
-
-    fn hello() -> Vec<u8> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let name = ServerName::try_from("pypi.org").unwrap();
-        let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut hello = Vec::new();
-        connection.write_tls(&mut hello).unwrap();
-        hello
-    }
+    use crate::net::testing::client_hello;
 
     /// The hello with one more extension, in records of at most `size` bytes.
     fn with_extension(kind: u16, size: usize) -> Vec<u8> {
-        let message = fragments(&hello());
+        let message = fragments(&client_hello("pypi.org"));
         let length = extensions(&message).unwrap().len();
         let (head, tail) = message.split_at(message.len() - length);
         let added = [&kind.to_be_bytes()[..], &[0, 3, 1, 2, 3]].concat();
@@ -102,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_hidden_name_is_seen_in_any_records() {
-        assert!(!hides_its_name(&hello()));
+        assert!(!hides_its_name(&client_hello("pypi.org")));
         for size in [7, 100, 16_000] {
             assert!(hides_its_name(&with_extension(ENCRYPTED_CLIENT_HELLO, size)), "{size}");
             assert!(!hides_its_name(&with_extension(0xfe0e, size)), "{size}");
@@ -114,7 +99,7 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut in 0_usize..400) {
             let _seen = hides_its_name(&bytes);
             let _seen = hides_its_name(&[&[HANDSHAKE, 3, 1, 0, 200, CLIENT_HELLO], &bytes[..]].concat());
-            let whole = hello();
+            let whole = client_hello("pypi.org");
             let _seen = hides_its_name(&whole[..cut.min(whole.len())]);
         }
     }

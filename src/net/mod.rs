@@ -6,4 +6,6 @@ pub mod hello;
 pub mod listen;
 pub mod peek;
 pub mod prefixed;
+#[cfg(test)]
+mod testing;
 pub mod tunnel;

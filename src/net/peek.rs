@@ -4,13 +4,11 @@ use bytes::BytesMut;
 use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::hello::HANDSHAKE;
 use crate::name::HostName;
 
 /// The most bytes that a ClientHello may take. Post-quantum key shares make it larger than one segment, never this large.
 const MAX_HELLO: usize = 64 * 1024;
-
-/// TLS record type "handshake" (RFC 8446 section 5.1).
-const HANDSHAKE: u8 = 0x16;
 
 /// What a client's first bytes are.
 #[derive(Debug)]
@@ -83,25 +81,8 @@ fn judge(acceptor: &mut Acceptor, bytes: &[u8], fed: &mut usize) -> Option<First
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use rustls::pki_types::ServerName;
-
     use super::*;
-
-    fn client_hello(name: &'static str) -> Vec<u8> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let name = ServerName::try_from(name).unwrap();
-        let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut hello = Vec::new();
-        connection.write_tls(&mut hello).unwrap();
-        hello
-    }
+    use crate::net::testing::client_hello;
 
     fn tls(name: &str) -> FirstProtocol {
         FirstProtocol::Tls { server_name: name.parse().ok() }

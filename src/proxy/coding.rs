@@ -112,7 +112,7 @@ mod tests {
     const TEXT: &[u8] =
         b"{\"name\":\"six\",\"files\":[],\"versions\":[\"1.0\",\"1.0.1\"]} and more of it, and more of it";
 
-    fn headers(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
@@ -178,7 +178,7 @@ mod tests {
             (&["aes128gcm"], None),
             (&["gzip;q=1"], None),
         ] {
-            assert_eq!(Coding::of(&headers(CONTENT_ENCODING, values)).ok(), coding, "{values:?}");
+            assert_eq!(Coding::of(&headers(&CONTENT_ENCODING, values)).ok(), coding, "{values:?}");
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
             (&["*;q=0"], false),
             (&["zstd, br"], false),
         ] {
-            assert_eq!(accepts_gzip(&headers(ACCEPT_ENCODING, values)), taken, "{values:?}");
+            assert_eq!(accepts_gzip(&headers(&ACCEPT_ENCODING, values)), taken, "{values:?}");
         }
     }
 }

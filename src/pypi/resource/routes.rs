@@ -165,10 +165,8 @@ impl Step {
 /// `packages` on, without the file names that a web server gives to a folder's page (bandersnatch writes them).
 /// `None` if there is none.
 pub(super) fn below_prefix<'a>(segments: &[&'a str]) -> Option<Vec<&'a str>> {
-    let is_page =
-        |last: &&str| matches!(*last, "index.html" | "index.htm" | "index.json" | "index.v1_json" | "index.v1_html");
-    let without_page = match segments.split_last() {
-        Some((last, folder)) if is_page(&last) => folder,
+    let without_page = match segments {
+        [folder @ .., "index.html" | "index.htm" | "index.json" | "index.v1_json" | "index.v1_html"] => folder,
         _ => segments,
     };
     let simple = |(at, word): (usize, &&'a str)| {
