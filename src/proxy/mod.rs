@@ -9,6 +9,7 @@ mod headers;
 pub mod judge;
 mod patient;
 mod reply;
+mod sender;
 mod serve;
 mod upstream;
 mod validators;

@@ -7,19 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::header::HeaderMap;
-use http_body_util::BodyExt;
-use http_body_util::channel::{Channel, Sender};
 use tokio::sync::oneshot;
 
-use super::super::body::{Body, BodyError, BrokenOff};
+use super::super::body::{Body, BodyError};
+use super::super::sender::{Sender, channel};
 use super::Exchange;
 use crate::pypi::Malformed;
 
 /// What is sent at once. A short list that can't be trusted is seen whole, and refused, before any of it is out.
 pub(super) const PIECE: usize = 16 * 1024;
-
-/// Pieces that wait for a slow client.
-const WAITING: usize = 2;
 
 /// Why an answer can't be passed on: a stable word, and what there is to say.
 #[derive(Debug)]
@@ -30,7 +26,7 @@ pub(super) struct Failure {
 
 /// Where the pieces of an answer go.
 pub(super) struct Outlet {
-    sender: Sender<Bytes, BrokenOff>,
+    sender: Sender,
     /// Told once: that there is a first piece, or why there is none.
     started: Option<oneshot::Sender<Result<(), Failure>>>,
 }
@@ -42,7 +38,7 @@ impl Outlet {
             // Nobody waits for it when the client has gone.
             drop(started.send(Ok(())));
         }
-        self.sender.send_data(piece.into()).await.is_ok()
+        self.sender.send(piece.into()).await
     }
 
     fn fail(mut self, exchange: &Exchange, failure: Failure) {
@@ -50,7 +46,7 @@ impl Outlet {
             Some(started) => drop(started.send(Err(failure))),
             None => {
                 let _too_late = exchange.fail(failure.reason, &failure.detail);
-                self.sender.abort(BrokenOff::new(failure.detail));
+                self.sender.break_off(failure.detail);
             }
         }
     }
@@ -66,18 +62,19 @@ where
     W: Future<Output = (Outlet, Result<(), Failure>)> + Send + 'static,
 {
     let (started, first_piece) = oneshot::channel();
-    let (sender, body) = Channel::new(WAITING);
+    let (sender, body) = channel();
     let work = work(Outlet { sender, started: Some(started) });
     let telling = Arc::clone(&exchange);
     exchange.shared.tasks.spawn(async move {
         let (outlet, outcome) = work.await;
-        if let Err(failure) = outcome {
-            outlet.fail(&telling, failure);
+        match outcome {
+            Ok(()) => outlet.sender.finish(),
+            Err(failure) => outlet.fail(&telling, failure),
         }
     });
     match first_piece.await {
         Ok(Ok(())) => {
-            let mut response = Response::new(body.boxed());
+            let mut response = Response::new(body);
             *response.headers_mut() = headers;
             response
         }
