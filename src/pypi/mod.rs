@@ -14,6 +14,7 @@ pub mod mirrors;
 pub mod negotiate;
 pub mod page;
 pub mod pruned;
+pub(crate) mod refresh;
 pub(crate) mod render;
 pub mod resource;
 pub mod root;

@@ -482,6 +482,17 @@ async fn leads() {
         assert_eq!(answer.header(name), "", "{name}");
     }
     assert_eq!((answer.status.as_u16(), answer.header("x-other"), answer.text().as_str()), (200, "stays", "body"));
+    // What can't be read leads nowhere that anybody has judged.
+    let fields: &'static [_] = &[
+        ("link", "</simple/acme-core/>; title=\"\u{e9}\""),
+        ("refresh", "0; /project/acme-core/"),
+        ("content-location", "/simple/acme-core/\u{e9}"),
+    ];
+    let world = World::with(answering(fields), RULES).await;
+    let answer = world.ask(Ask::get(INDEX, "/help/")).await;
+    for name in ["link", "refresh", "content-location"] {
+        assert!(!answer.headers.contains_key(name), "{name}");
+    }
     let innocent: &'static [_] =
         &[("link", "</static/x.css>; rel=preload"), ("content-disposition", "inline; filename=six-1.0.tar.gz")];
     let world = World::with(answering(innocent), RULES).await;

@@ -1,7 +1,5 @@
 //! Distribution files: decided by their name, or by the owner that upstream names, before the first byte of the body.
 
-use std::sync::Arc;
-
 use http::header::HeaderName;
 use http::{Method, Response};
 
@@ -9,7 +7,7 @@ use super::super::body::{Body, empty};
 use super::super::reply;
 use super::Exchange;
 use crate::name::{ProjectName, Subject};
-use crate::policy::{Match, Policy, Verdict};
+use crate::policy::{Match, Verdict};
 
 /// The project that owns a file, as PyPI's file host says on each of its answers: authoritative, already normalized.
 const OWNER: HeaderName = HeaderName::from_static("x-pypi-file-project");
@@ -24,7 +22,6 @@ pub(super) async fn answer(exchange: &Exchange, possible: Option<(String, Match<
         Ok(response) => response,
         Err(error) => return exchange.fail_upstream(&error),
     };
-    let policy = Arc::clone(&exchange.policy);
     let mut owners =
         response.headers().get_all(OWNER).iter().map(|owner| ProjectName::parse(owner.as_bytes())).peekable();
     if owners.peek().is_none() {
@@ -38,7 +35,7 @@ pub(super) async fn answer(exchange: &Exchange, possible: Option<(String, Match<
         let Ok(owner) = owner else {
             return exchange.fail("bad-owner", "upstream names no project as the owner of this file");
         };
-        if let Some(found) = owned_verdict(exchange, &policy, &owner).protected {
+        if let Some(found) = owned_verdict(exchange, &owner).protected {
             return exchange.deny(owner.as_str(), &found);
         }
     }
@@ -46,9 +43,9 @@ pub(super) async fn answer(exchange: &Exchange, possible: Option<(String, Match<
 }
 
 /// The verdict on the file now that its owner is known.
-fn owned_verdict<'p>(exchange: &Exchange, policy: &'p Policy, owner: &ProjectName) -> Verdict<'p> {
+fn owned_verdict<'p>(exchange: &'p Exchange, owner: &ProjectName) -> Verdict<'p> {
     match exchange.resource.files.last() {
-        Some(file) => policy.judge_owned(file, owner.as_name()),
-        None => policy.judge(Subject::Project(owner.as_name())),
+        Some(file) => exchange.policy.judge_owned(file, owner.as_name()),
+        None => exchange.policy.judge(Subject::Project(owner.as_name())),
     }
 }

@@ -1,7 +1,5 @@
 //! Where the fields of an upstream's answer lead, and what they call its body: judged as if it had been asked for.
 
-use std::sync::Arc;
-
 use http::header::{
     CONTENT_DISPOSITION, CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, REFRESH,
 };
@@ -12,6 +10,7 @@ use url::Url;
 use super::super::body::Body;
 use super::{Exchange, named};
 use crate::name::{FileName, HostName, Subject};
+use crate::pypi::refresh;
 use crate::pypi::resource::Resource;
 use crate::pypi::site::{SiteKind, site_of};
 
@@ -37,15 +36,16 @@ impl Exchange {
             }
         }
         for name in HINTS {
-            let leads_well = |value: &HeaderValue| {
-                let text = value.to_str().unwrap_or("<\\>");
-                targets(&name, text).all(|target| matches!(self.follow(target), Lead::Fine))
-            };
-            if !headers.get_all(&name).iter().all(leads_well) {
+            if !headers.get_all(&name).iter().all(|value| self.leads_well(&name, value)) {
                 headers.remove(&name);
             }
         }
         self.check_disposition(headers)
+    }
+
+    fn leads_well(&self, name: &HeaderName, value: &HeaderValue) -> bool {
+        let targets = value.to_str().ok().and_then(|text| targets(name, text));
+        targets.is_some_and(|all| all.iter().all(|target| matches!(self.follow(target), Lead::Fine)))
     }
 
     fn follow(&self, target: &str) -> Lead {
@@ -89,25 +89,23 @@ impl Exchange {
     }
 
     fn deny_subject(&self, subject: Subject<'_>) -> Option<Response<Body>> {
-        let policy = Arc::clone(&self.policy);
-        let found = policy.judge(subject).protected?;
-        Some(self.deny(&named(&policy, subject), &found))
+        let found = self.policy.judge(subject).protected?;
+        Some(self.deny(&named(&self.policy, subject), &found))
     }
 }
 
-/// The URLs in a field: `<…>` in `Link` (RFC 8288), what follows `url=` in `Refresh`, all of `Content-Location`.
-fn targets<'v>(name: &HeaderName, value: &'v str) -> Box<dyn Iterator<Item = &'v str> + 'v> {
+/// The URLs in a field: `<…>` in `Link` (RFC 8288), the one behind the seconds in `Refresh`, all of `Content-Location`.
+/// `None` if nobody can say.
+fn targets<'v>(name: &HeaderName, value: &'v str) -> Option<Vec<&'v str>> {
     if *name == LINK {
-        return Box::new(value.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest).trim()));
+        return Some(value.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or(rest).trim()).collect());
     }
-    if *name == REFRESH {
-        let url = value.char_indices().find_map(|(at, _)| {
-            let (key, target) = value.get(at..)?.split_at_checked(4)?;
-            key.eq_ignore_ascii_case("url=").then(|| target.trim().trim_matches(['"', '\'']))
-        });
-        return Box::new(url.into_iter());
+    if *name != REFRESH {
+        return Some(vec![value]);
     }
-    Box::new(std::iter::once(value))
+    // Without a URL it is the same page again.
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_number { Some(Vec::new()) } else { refresh::target(value).map(|url| vec![url]) }
 }
 
 /// The names in a `Content-Disposition` (RFC 6266), each in every way of reading it; `None` if one of them is no file's.
@@ -152,10 +150,15 @@ mod tests {
 
     #[test]
     fn the_targets_of_hints() {
-        let all = |name, value| targets(&name, value).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(all(LINK, "</a>; rel=preload, <https://h/b>; rel=\"x\""), ["/a", "https://h/b"]);
-        assert_eq!(all(REFRESH, "0; URL='/simple/acme/'"), ["/simple/acme/"]);
-        assert_eq!(all(REFRESH, "5"), Vec::<String>::new());
-        assert_eq!(all(CONTENT_LOCATION, "/x"), ["/x"]);
+        for (name, value, urls) in [
+            (LINK, "</a>; rel=preload, <https://h/b>; rel=\"x\"", Some(&["/a", "https://h/b"][..])),
+            (REFRESH, "0; URL='/simple/acme/'", Some(&["/simple/acme/"])),
+            (REFRESH, "0; /simple/acme/", Some(&["/simple/acme/"])),
+            (REFRESH, "5", Some(&[])),
+            (REFRESH, "url=/simple/acme/", None),
+            (CONTENT_LOCATION, "/x", Some(&["/x"])),
+        ] {
+            assert_eq!(targets(&name, value).as_deref(), urls, "{name}: {value}");
+        }
     }
 }

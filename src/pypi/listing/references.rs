@@ -1,6 +1,7 @@
 //! Finds the URLs in attributes and in text.
 
 use crate::pypi::html::tags::Attribute;
+use crate::pypi::refresh;
 
 /// Attributes whose value is a URL, in the HTML standard's index of attributes and in its lists of obsolete ones.
 const URLS: [&str; 22] = [
@@ -47,26 +48,11 @@ pub(super) fn in_attribute(attribute: &Attribute, mut found: impl FnMut(&str)) {
         value.split([' ', '\t', '\n', '\r', '\u{c}', ',']).filter(|url| !url.is_empty()).for_each(&mut found);
     }
     if name == "content"
-        && let Some(url) = refresh(value)
+        && let Some(url) = refresh::target(value)
     {
         found(url);
     }
     in_text(value, found);
-}
-
-/// The URL of `<meta http-equiv="refresh" content="0; url=…">`, as the HTML standard finds it ("shared declarative refresh
-/// steps").
-fn refresh(content: &str) -> Option<&str> {
-    let after = content.trim_start().trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if after.len() == content.len() {
-        return None;
-    }
-    let url = after.trim_start().trim_start_matches([';', ',']).trim_start();
-    let is_key = url.get(..3).is_some_and(|key| key.eq_ignore_ascii_case("url"));
-    let value = url.get(3..).filter(|_| is_key).and_then(|rest| rest.trim_start().strip_prefix('='));
-    let url = value.unwrap_or(url).trim_start();
-    let quoted = ['"', '\''].into_iter().find_map(|quote| url.strip_prefix(quote)?.split(quote).next());
-    Some(quoted.unwrap_or(url).trim()).filter(|url| !url.is_empty())
 }
 
 /// Calls `found` with what looks like a URL in text: absolute, or relative with a slash in front. In scripts, slashes may
