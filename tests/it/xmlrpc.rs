@@ -139,3 +139,16 @@ async fn a_fault_of_upstream_is_passed_on() {
     let text = post(&world, "/pypi", call("changelog_last_serial", "")).await.text();
     assert!(text.contains("<fault>") && text.contains("rate limited"), "{text}");
 }
+
+#[tokio::test]
+async fn answers_of_another_status_are_errors_or_none() {
+    for (status, expected) in [(203, 502), (206, 502), (404, 404), (503, 503)] {
+        let pypi = StandIn::builder().responder(move |_| {
+            let response = Response::builder().status(status).header("content-type", "text/xml");
+            response.body(full(if status < 300 { all_projects() } else { "busy".to_owned() })).ok()
+        });
+        let answer = post(&World::with(pypi, RULES).await, "/pypi", call("list_packages_with_serial", "")).await;
+        assert_eq!(answer.status, expected, "{answer:?}");
+        assert!(!answer.text().to_lowercase().contains("acme"), "{status}: {answer:?}");
+    }
+}

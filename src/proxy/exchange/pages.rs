@@ -24,7 +24,7 @@ use crate::telemetry::Outcome;
 
 /// Answers a page that is filtered whole.
 pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
-    let plan = Plan::new(&exchange);
+    let mut plan = Plan::new(&exchange);
     match plan.fetch(&exchange).await {
         Ok(response) => answer_with(exchange, plan, response).await,
         Err(answer) => *answer,

@@ -24,6 +24,7 @@ pub(super) struct Plan {
     /// What the client gets of a simple page.
     pub(super) wanted: Representation,
     tags: Tags,
+    /// The fields of the request, until it is made.
     headers: HeaderMap,
     /// Whether an answer from which nothing goes may stay in gzip.
     gzip: bool,
@@ -70,18 +71,17 @@ impl Plan {
     }
 
     /// Asks upstream. Gives its page, or the answer to the client when there is none.
-    pub(super) async fn fetch(&self, exchange: &Exchange) -> Result<Response<Incoming>, Box<Response<Body>>> {
+    pub(super) async fn fetch(&mut self, exchange: &Exchange) -> Result<Response<Incoming>, Box<Response<Body>>> {
+        let headers = std::mem::take(&mut self.headers);
+        let conditional = headers.contains_key(IF_NONE_MATCH);
         // HEAD asks for the page too: only the filtered page has the length that GET would tell.
-        let asked = exchange.ask(Method::GET, self.headers.clone(), empty()).await;
+        let asked = exchange.ask(Method::GET, headers, empty()).await;
         let response = asked.map_err(|error| Box::new(exchange.fail_upstream(&error)))?;
-        let status = response.status();
-        Err(Box::new(match status {
-            StatusCode::OK => return Ok(response),
-            StatusCode::NOT_MODIFIED if self.headers.contains_key(IF_NONE_MATCH) => self.not_modified(&response),
-            _ if status.is_redirection() && response.headers().contains_key(LOCATION) => exchange.relay(response),
-            _ if status.is_client_error() || status.is_server_error() => pass_error(exchange, response).await,
-            _ => exchange.fail("upstream-status", &format!("upstream answered {status} to a page")),
-        }))
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::NOT_MODIFIED if conditional => Err(Box::new(self.not_modified(&response))),
+            _ => Err(Box::new(without_page(exchange, response).await)),
+        }
     }
 
     /// Upstream's page hasn't changed, and neither have the rules: the client's copy is the filtered one.
@@ -94,16 +94,7 @@ impl Plan {
 
     /// The fields of a page of ours. Upstream's validators and lengths are of another body.
     pub(super) fn page_headers(&self, upstream: &HeaderMap) -> HeaderMap {
-        let mut headers = upstream.clone();
-        if self.keeps_fields {
-            strip_for_client(&mut headers);
-            strip_of_other_body(&mut headers);
-        } else {
-            let kept = |name: &HeaderName| {
-                *name == DATE || ["x-pypi-", "access-control-"].iter().any(|prefix| name.as_str().starts_with(prefix))
-            };
-            headers = upstream.iter().filter(|(name, _)| kept(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
-        }
+        let mut headers = if self.keeps_fields { fields_for_people(upstream) } else { fields_of_an_index(upstream) };
         // Asked again each time, so that a change of the rules is felt at once.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(asked_again(&headers)));
         // What a page for people depends on is known upstream.
@@ -117,6 +108,22 @@ impl Plan {
     }
 }
 
+/// All fields but those of the connection, and of another body.
+fn fields_for_people(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = upstream.clone();
+    strip_for_client(&mut headers);
+    strip_of_other_body(&mut headers);
+    headers
+}
+
+/// The fields that clients of an index read.
+fn fields_of_an_index(upstream: &HeaderMap) -> HeaderMap {
+    let kept = |name: &HeaderName| {
+        *name == DATE || ["x-pypi-", "access-control-"].iter().any(|prefix| name.as_str().starts_with(prefix))
+    };
+    upstream.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// A page that is one reader's own stays so.
 fn asked_again(headers: &HeaderMap) -> &'static str {
     let says = |word| headers.get_all(CACHE_CONTROL).iter().any(|v| v.to_str().is_ok_and(|v| v.contains(word)));
@@ -124,6 +131,19 @@ fn asked_again(headers: &HeaderMap) -> &'static str {
         (true, _) => "no-store",
         (false, true) => "private, no-cache",
         (false, false) => "no-cache",
+    }
+}
+
+/// Upstream's answer when it is not what was asked for: redirects and errors pass, anything else might be a page that
+/// nobody has judged.
+pub(super) async fn without_page(exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
+    let status = response.status();
+    if status.is_redirection() && response.headers().contains_key(LOCATION) {
+        exchange.relay(response)
+    } else if status.is_client_error() || status.is_server_error() {
+        pass_error(exchange, response).await
+    } else {
+        exchange.fail("upstream-status", &format!("upstream answered {status} to a page"))
     }
 }
 

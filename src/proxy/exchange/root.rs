@@ -18,7 +18,7 @@ use crate::telemetry::Outcome;
 
 /// Answers the root list.
 pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
-    let plan = Plan::new(&exchange);
+    let mut plan = Plan::new(&exchange);
     let upstream = match plan.fetch(&exchange).await {
         Ok(response) => response,
         Err(answer) => return *answer,

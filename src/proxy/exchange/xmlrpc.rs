@@ -14,6 +14,7 @@ use super::super::judge::PolicyJudge;
 use super::super::reply;
 use super::Exchange;
 use super::pages::record_hits;
+use super::plan::{content_type, without_page};
 use super::stream::{self, Failure, Outlet, PIECE};
 use super::tell::Told;
 use crate::pypi::negotiate::expect;
@@ -26,6 +27,9 @@ const MAX_CALL: usize = 64 * 1024;
 
 /// What is said to whoever doesn't send XML, as PyPI's endpoint asks for.
 const NO_CALL: &str = "namewall passes nothing but XML-RPC calls (text/xml) to this address.";
+
+/// What is said to whoever sends half a call, or too much of one.
+const CUT_OFF: &str = "namewall could not read the whole call: it broke off, or has more than 64 KiB.";
 
 /// Answers a call.
 pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>) -> Response<Body> {
@@ -44,11 +48,10 @@ pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>)
         Ok(response) => response,
         Err(error) => return exchange.fail_upstream(&error),
     };
-    let content_type = upstream.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if upstream.status() != StatusCode::OK {
-        return exchange.relay(upstream);
+        return without_page(&exchange, upstream).await;
     }
-    if let Err(malformed) = expect(content_type, &["text/xml", "application/xml"]) {
+    if let Err(malformed) = expect(content_type(upstream.headers()), &["text/xml", "application/xml"]) {
         return exchange.fail(malformed.reason(), &malformed.to_string());
     }
     let mut headers = HeaderMap::new();
@@ -60,7 +63,7 @@ pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>)
 
 /// The call, or why it may not pass.
 async fn read(exchange: &Exchange, body: &mut Option<Incoming>) -> Result<Call, String> {
-    let content_type = exchange.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = content_type(&exchange.headers).unwrap_or_default();
     // As PyPI's router has it: whatever begins so.
     if exchange.method != Method::POST || !content_type.starts_with("text/xml") || is_multipart_form(content_type) {
         return Err(NO_CALL.to_owned());
@@ -68,7 +71,7 @@ async fn read(exchange: &Exchange, body: &mut Option<Incoming>) -> Result<Call, 
     let Some(body) = body.take() else { return Err(NO_CALL.to_owned()) };
     match within_patience(Limited::new(body, MAX_CALL).collect()).await {
         Some(Ok(body)) => Call::parse(&body.to_bytes()).map_err(|denied| denied.to_string()),
-        Some(Err(_)) | None => Err("namewall could not read the whole call.".to_owned()),
+        Some(Err(_)) | None => Err(CUT_OFF.to_owned()),
     }
 }
 
@@ -92,13 +95,14 @@ async fn filter(
         let policy = Arc::clone(&exchange.policy);
         let mut judge = PolicyJudge::new(&policy);
         let filtered = filter_response(call, input, &mut output, &mut judge);
-        let finished = filtered.map_err(Failure::from).and_then(|_removed| {
-            output.send().map_err(|error| Failure { reason: "client-gone", detail: error.to_string() })
-        });
-        if finished.is_ok() {
-            record_hits(&exchange, judge.hits(), Outcome::Filtered, StatusCode::OK);
-        }
-        (output.outlet, finished)
+        let outcome = match filtered.and_then(|_removed| output.send().map_err(ResponseError::Output)) {
+            Ok(()) => {
+                record_hits(&exchange, judge.hits(), Outcome::Filtered, StatusCode::OK);
+                Ok(())
+            }
+            Err(error) => failure(error).map_or(Ok(()), Err),
+        };
+        (output.outlet, outcome)
     });
     work.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
@@ -154,16 +158,15 @@ impl Write for Pieces {
     }
 }
 
-impl From<ResponseError> for Failure {
-    fn from(error: ResponseError) -> Self {
-        let detail = error.to_string();
-        match error {
-            ResponseError::Input(error) => match error.downcast::<BodyError>() {
-                Ok(error) => error.into(),
-                Err(_other) => Self { reason: "upstream-broke-off", detail },
-            },
-            ResponseError::Output(_) => Self { reason: "client-gone", detail },
-            ResponseError::Malformed(malformed) => malformed.into(),
-        }
+/// Why an answer can't be passed on; `None` if just the client has gone, which is no failure of anybody's.
+fn failure(error: ResponseError) -> Option<Failure> {
+    let detail = error.to_string();
+    match error {
+        ResponseError::Input(error) => Some(match error.downcast::<BodyError>() {
+            Ok(error) => error.into(),
+            Err(_other) => Failure { reason: "upstream-broke-off", detail },
+        }),
+        ResponseError::Malformed(malformed) => Some(malformed.into()),
+        ResponseError::Output(_) => None,
     }
 }
