@@ -1,12 +1,11 @@
 //! Uploads: judged by all that they name before the index has a file of them, and passed on as they come.
 //!
 //! An upload is held, in memory and then in a file that nobody else sees, until the project and the file are known by
-//! name, and at least until it is whole or [`HELD`] long: so nearly all are judged to their last field before a byte
+//! name, and at least until it is whole or [`MIN_HELD`] long: so nearly all are judged to their last field before a byte
 //! leaves. Of a longer one the end is kept back, and a name that comes late breaks it off: the index publishes nothing
 //! of which it has not read the end.
 
 use std::io;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -24,14 +23,13 @@ use super::Exchange;
 use super::pages::record_hits;
 use super::tell::Told;
 use crate::name::Subject;
-use crate::policy::Policy;
 use crate::pypi::upload::{BadUpload, Progress, Protected, Refusal, Rejected, Upload};
 use crate::telemetry::Outcome;
 
 /// How much of an upload is held back at least, if it is that long.
-const HELD: u64 = 8 * 1024 * 1024;
+const MIN_HELD: u64 = 8 * 1024 * 1024;
 /// How much is held back at most: a file that comes before its name. No client that is kept sends one so.
-const MOST: u64 = 1024 * 1024 * 1024;
+const MAX_HELD: u64 = 1024 * 1024 * 1024;
 /// How much of what is held is in memory.
 const IN_MEMORY: usize = 512 * 1024;
 /// What is read at once of what was held in a file.
@@ -40,7 +38,7 @@ const PIECE: usize = 64 * 1024;
 /// Why an upload ends here.
 enum Stop {
     Rejected(Rejected),
-    /// More than [`MOST`] bytes without a name.
+    /// More than [`MAX_HELD`] bytes without a name.
     TooLong,
     /// The client broke off, or stalled.
     Client(String),
@@ -51,8 +49,7 @@ enum Stop {
 /// Guards an upload on its way to the index.
 pub(super) async fn answer(exchange: &Exchange, body: &mut Option<Incoming>) -> Response<Body> {
     let Some(incoming) = body.as_mut() else { return reply::method_not_allowed() };
-    let policy = Arc::clone(&exchange.policy);
-    let mut judge = PolicyJudge::new(&policy);
+    let mut judge = PolicyJudge::new(&exchange.policy);
     let outcome = match guarded(exchange) {
         Ok(upload) => Transfer { incoming, upload, judge: &mut judge }.run(exchange).await,
         Err(bad) => Err(Stop::Rejected(bad.into())),
@@ -62,7 +59,7 @@ pub(super) async fn answer(exchange: &Exchange, body: &mut Option<Incoming>) -> 
             record_hits(exchange, judge.hits(), Outcome::Allowed, response.status());
             response
         }
-        Err(stop) => refuse(exchange, &policy, stop),
+        Err(stop) => refuse(exchange, stop),
     }
 }
 
@@ -79,26 +76,32 @@ fn guarded(exchange: &Exchange) -> Result<Upload, BadUpload> {
     }
 }
 
-fn refuse(exchange: &Exchange, policy: &Policy, stop: Stop) -> Response<Body> {
+fn refuse(exchange: &Exchange, stop: Stop) -> Response<Body> {
     let bad = |status, reason, detail: &str| {
         exchange.tell(&Told { reason: Some(reason), ..Told::new(Outcome::Failed, status) });
         reply::bad_request(status, reason, detail)
     };
     match stop {
-        Stop::Rejected(Rejected::Refused(refusal)) => refuse_upload(exchange, policy, &refusal),
+        Stop::Rejected(Rejected::Refused(refusal)) => refuse_upload(exchange, &refusal),
         Stop::Rejected(Rejected::Bad(error)) => bad(StatusCode::BAD_REQUEST, error.reason(), &error.to_string()),
         Stop::TooLong => {
-            bad(StatusCode::PAYLOAD_TOO_LARGE, "upload-limit", "the upload has no name within its first gigabyte")
+            let detail =
+                "the upload has no name within its first gigabyte; publish with a current twine, uv, hatch or poetry";
+            bad(StatusCode::PAYLOAD_TOO_LARGE, "upload-limit", detail)
         }
         Stop::Client(why) => bad(StatusCode::BAD_REQUEST, "upload-broke-off", &why),
         Stop::Spool(error) => {
-            let detail = format!("there is no room to hold the upload until it is judged: {error}");
+            let detail = format!(
+                "there is no room to hold the upload until it is judged: {error}; free some in the folder for temporary \
+                 files of the machine that runs namewall, or set TMPDIR to one that has it"
+            );
             bad(StatusCode::INSUFFICIENT_STORAGE, "upload-spool", &detail)
         }
     }
 }
 
-fn refuse_upload(exchange: &Exchange, policy: &Policy, refusal: &Refusal) -> Response<Body> {
+fn refuse_upload(exchange: &Exchange, refusal: &Refusal) -> Response<Body> {
+    let policy = &exchange.policy;
     let told = Told::new(Outcome::Refused, StatusCode::FORBIDDEN);
     let Refusal::Protected(protected) = refusal else {
         exchange.tell(&Told { reason: Some(refusal.reason()), ..told });
@@ -128,8 +131,8 @@ struct Transfer<'t, 'p> {
 impl Transfer<'_, '_> {
     async fn run(mut self, exchange: &Exchange) -> Result<Response<Body>, Stop> {
         let mut held = Held::default();
-        while held.length < HELD || self.upload.progress() == Progress::Undecided {
-            if held.length > MOST {
+        while held.length < MIN_HELD || self.upload.progress() == Progress::Undecided {
+            if held.length > MAX_HELD {
                 return Err(Stop::TooLong);
             }
             match self.next().await? {
@@ -197,7 +200,7 @@ impl Transfer<'_, '_> {
         }
         let frame = match within_patience(self.incoming.frame()).await {
             Some(frame) => frame.transpose().map_err(|error| Stop::Client(error.to_string()))?,
-            None => return Err(Stop::Client("the client has sent nothing for too long".to_owned())),
+            None => return Err(Stop::Client("the client has sent nothing for too long; try again".to_owned())),
         };
         // Trailers are not passed on, and say nothing of a form.
         match frame.map(|frame| frame.into_data().unwrap_or_default()) {
@@ -228,12 +231,11 @@ impl Held {
         self.memory.extend_from_slice(piece);
         if self.memory.len() > IN_MEMORY {
             let memory = self.memory.split();
-            if self.file.is_none() {
-                self.file = Some(File::from_std(tempfile::tempfile()?));
-            }
-            if let Some(file) = &mut self.file {
-                file.write_all(&memory).await?;
-            }
+            let file = match &mut self.file {
+                Some(file) => file,
+                None => self.file.insert(unnamed_file().await?),
+            };
+            file.write_all(&memory).await?;
         }
         Ok(())
     }
@@ -265,4 +267,10 @@ impl Held {
         }
         Ok(Some(self.memory.split().freeze()).filter(|rest| !rest.is_empty()))
     }
+}
+
+/// Made off the event loop: the file system may take its time.
+async fn unnamed_file() -> io::Result<File> {
+    let made = tokio::task::spawn_blocking(tempfile::tempfile).await;
+    Ok(File::from_std(made.map_err(io::Error::other)??))
 }
