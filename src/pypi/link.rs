@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use percent_encoding::{percent_decode, percent_decode_str};
 
 use super::Judge;
-use crate::name::{FileName, ProjectName, Subject};
+use super::borne::Borne;
+use crate::name::{FileName, ProjectName};
 
 /// One file as a page lists it.
 #[derive(Clone, Copy, Debug)]
@@ -24,71 +25,52 @@ pub(super) struct Link<'a> {
 impl Link<'_> {
     /// Whether it must go. Asks for each distinct name once, and stops at the first that is hidden.
     pub(super) fn is_hidden(&self, judge: &mut dyn Judge) -> bool {
-        self.subjects().is_none_or(|subjects| {
-            subjects.iter().any(|subject| match subject {
-                Borne::File(name) => judge.hides(Subject::File(name)),
-                Borne::Project(name) => judge.hides(Subject::Project(name.as_name())),
-            })
-        })
+        self.names().is_none_or(|names| names.any_hidden(judge))
     }
 
     /// All names that it bears; `None` if one of them is no name.
-    fn subjects(&self) -> Option<Vec<Borne>> {
-        let mut subjects = Vec::with_capacity(2);
+    fn names(&self) -> Option<Borne> {
+        let mut names = Borne::default();
         if let Some(filename) = self.filename {
-            add(&mut subjects, Borne::file(filename.as_bytes())?);
+            names.add_files([file(filename.as_bytes())?]);
         }
-        add(&mut subjects, Borne::file(&last_segment(self.url)?)?);
-        if let Some(name) = before_at(self.url) {
-            add(&mut subjects, name);
-        }
+        names.add_files([file(&last_segment(self.url)?)?]);
+        names.add_files(before_at(self.url));
         for egg in eggs(self.url) {
-            for subject in egg_subjects(&egg)? {
-                add(&mut subjects, subject);
-            }
+            add_egg(&egg, &mut names)?;
         }
-        for subject in self.provenance.map_or(Some(Vec::new()), provenance_subjects)? {
-            add(&mut subjects, subject);
+        if let Some(provenance) = self.provenance {
+            add_provenance(provenance, &mut names)?;
         }
-        Some(subjects)
+        Some(names)
     }
 }
 
-/// A name that a link bears.
-#[derive(Debug, PartialEq, Eq)]
-enum Borne {
-    File(FileName),
-    Project(ProjectName),
-}
-
-impl Borne {
-    /// A second look at what [`FileName`] promises: nothing that some client would split once more.
-    fn file(raw: &[u8]) -> Option<Self> {
-        if raw.iter().any(|byte| matches!(byte, b'/' | b'\\') || byte.is_ascii_control()) {
-            return None;
-        }
-        FileName::parse(raw).ok().map(Self::File)
+/// A second look at what [`FileName`] promises: nothing that some client would split once more.
+fn file(raw: &[u8]) -> Option<FileName> {
+    if raw.iter().any(|byte| matches!(byte, b'/' | b'\\') || byte.is_ascii_control()) {
+        return None;
     }
-}
-
-fn add(subjects: &mut Vec<Borne>, subject: Borne) {
-    if !subjects.contains(&subject) {
-        subjects.push(subject);
-    }
+    FileName::parse(raw).ok()
 }
 
 /// The decoded last segment of a URL's path: what pip takes for the file name.
 ///
-/// `None` if clients would not agree on the path: the WHATWG parser (uv) takes `\` for `/`, and both it and Python's
-/// `urlsplit` drop tabs and line ends wherever they stand; and `https:acme-1.0.zip` is relative to a page of the same
+/// `None` if clients would not agree on the path, also because `https:acme-1.0.zip` is relative to a page of the same
 /// scheme, as if that didn't stand there.
 pub(super) fn last_segment(url: &str) -> Option<Cow<'_, [u8]>> {
-    if has_lone_scheme(url) || url.bytes().any(|byte| byte == b'\\' || byte <= b' ' || byte == 0x7f) {
+    if has_lone_scheme(url) || is_ambiguous(url) {
         return None;
     }
     let path = split_path(url).0.trim_end_matches('/');
     let segment = path.rsplit('/').next().unwrap_or_default();
     Some(percent_decode_str(segment).into())
+}
+
+/// Whether clients would not agree on where it leads: the WHATWG parser (uv) takes `\` for `/`, and both it and Python's
+/// `urlsplit` drop tabs and line ends wherever they stand.
+pub(super) fn is_ambiguous(url: &str) -> bool {
+    url.bytes().any(|byte| byte == b'\\' || byte <= b' ' || byte == 0x7f)
 }
 
 /// Whether the URL begins with a scheme, or what could be one, that no host follows.
@@ -104,14 +86,14 @@ fn split_path(url: &str) -> (&str, &str) {
 
 /// unearth (pdm) cuts a URL's path at its last `@`, as if a revision followed, and takes what is the last segment then:
 /// `https://h/acme-1.0.zip@x/other-1.0.zip` is `acme-1.0.zip` for it.
-fn before_at(url: &str) -> Option<Borne> {
+fn before_at(url: &str) -> Option<FileName> {
     let whole = split_path(url).0;
     let path = match whole.split_once("//") {
         Some((_scheme, rest)) => rest.split_once('/')?.1,
         None => whole,
     };
     let decoded: Cow<'_, [u8]> = percent_decode_str(path.rsplit_once('@')?.0).into();
-    Borne::file(decoded.rsplit(|&byte| byte == b'/').next()?)
+    file(decoded.rsplit(|&byte| byte == b'/').next()?)
 }
 
 /// The values of all `egg=`: pip finds the first behind a `#` or `&` anywhere in the URL.
@@ -127,25 +109,26 @@ fn eggs(url: &str) -> Vec<String> {
 
 /// `name`, `name-version` or either with `[extras]`: pip reads it in place of the file name, and splits it as an
 /// sdist's.
-fn egg_subjects(egg: &str) -> Option<Vec<Borne>> {
+fn add_egg(egg: &str, names: &mut Borne) -> Option<()> {
     let plain = egg.split('[').next().unwrap_or_default();
-    let mut subjects = vec![Borne::file(plain.as_bytes())?, Borne::file(format!("{plain}.tar.gz").as_bytes())?];
-    subjects.extend(ProjectName::parse(plain).ok().map(Borne::Project));
-    Some(subjects)
+    names.add_files([file(plain.as_bytes())?, file(format!("{plain}.tar.gz").as_bytes())?]);
+    names.add_projects(ProjectName::parse(plain));
+    Some(())
 }
 
 /// PyPI's provenance is at `…/integrity/{project}/{version}/{file name}/provenance`, other indexes' beside the file.
-fn provenance_subjects(url: &str) -> Option<Vec<Borne>> {
+fn add_provenance(url: &str, names: &mut Borne) -> Option<()> {
     let last = last_segment(url)?;
     let segments: Vec<&str> = split_path(url).0.trim_end_matches('/').rsplit('/').take(5).collect();
     match segments.as_slice() {
-        [_, file, _, project, integrity] if *last == *b"provenance" && is_integrity(integrity) => {
-            let project: Cow<'_, [u8]> = percent_decode_str(project).into();
-            let file: Cow<'_, [u8]> = percent_decode_str(file).into();
-            Some(vec![Borne::Project(ProjectName::parse(project).ok()?), Borne::file(&file)?])
+        [_, of_file, _, of_project, integrity] if *last == *b"provenance" && is_integrity(integrity) => {
+            let decode = |segment| Cow::<[u8]>::from(percent_decode_str(segment));
+            names.add_projects([ProjectName::parse(decode(of_project)).ok()?]);
+            names.add_files([file(&decode(of_file))?]);
         }
-        _ => Some(vec![Borne::file(&last)?]),
+        _ => names.add_files([file(&last)?]),
     }
+    Some(())
 }
 
 fn is_integrity(segment: &str) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! This room doesn't know the policy. Each name on a page goes to the [`Judge`] that the caller brings.
 
+mod borne;
 pub mod feed;
 pub mod filter;
 mod html;

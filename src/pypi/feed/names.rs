@@ -3,15 +3,16 @@
 use http::Method;
 
 use super::super::Judge;
+use super::super::borne::Borne;
+use super::super::link::is_ambiguous;
 use super::super::resource::{Kind, Resource};
 use super::super::site::SiteKind;
-use crate::name::{FileName, ProjectName, Subject};
+use crate::name::ProjectName;
 
-/// What an entry names: each name once.
+/// What an entry names.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    projects: Vec<ProjectName>,
-    files: Vec<FileName>,
+    borne: Borne,
     has_link: bool,
     unreadable: bool,
 }
@@ -20,7 +21,7 @@ impl Names {
     /// `acme 1.0`, `acme added to PyPI`. In a project's own feed it is a version, and bears no name.
     pub(super) fn of_title(&mut self, title: &str) {
         let first = title.split_whitespace().next().unwrap_or_default();
-        add(&mut self.projects, ProjectName::parse(first).ok());
+        self.borne.add_projects(ProjectName::parse(first));
     }
 
     /// What the entry is about, whatever the host.
@@ -51,33 +52,22 @@ impl Names {
     fn of_path(&mut self, path: &str) {
         match Resource::of(SiteKind::Index, &Method::GET, path) {
             Ok(resource) if resource.kind != Kind::Nothing => {
-                add(&mut self.projects, resource.projects);
-                add(&mut self.files, resource.files);
+                self.borne.add_projects(resource.projects);
+                self.borne.add_files(resource.files);
             }
             _ => self.unreadable = true,
         }
     }
 
-    /// Whether the entry must go. Asks for each name once, and stops at the first that is hidden.
+    /// Whether the entry must go.
     pub(super) fn is_hidden(&self, judge: &mut dyn Judge) -> bool {
-        let projects = self.projects.iter().map(|name| Subject::Project(name.as_name()));
-        let mut subjects = projects.chain(self.files.iter().map(Subject::File));
-        !self.has_link || self.unreadable || subjects.any(|subject| judge.hides(subject))
+        !self.has_link || self.unreadable || self.borne.any_hidden(judge)
     }
 }
 
-fn add<T: PartialEq>(known: &mut Vec<T>, found: impl IntoIterator<Item = T>) {
-    for name in found {
-        if !known.contains(&name) {
-            known.push(name);
-        }
-    }
-}
-
-/// What is behind scheme and authority; `None` if that can't be told, or if clients would not agree on it: the WHATWG
-/// parser takes `\` for `/` and drops tabs and line ends.
+/// What is behind scheme and authority; `None` if that can't be told, or if clients would not agree on it.
 fn path(url: &str) -> Option<&str> {
-    if url.bytes().any(|byte| byte == b'\\' || byte <= b' ' || byte == 0x7f) {
+    if is_ambiguous(url) {
         return None;
     }
     let Some(rest) = after_scheme(url).or_else(|| url.strip_prefix("//")) else {
