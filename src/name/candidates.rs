@@ -122,7 +122,7 @@ impl<'a> Splits<'a> {
             self.rpm(stem);
         } else if let Some(stem) = stripped(".deb") {
             self.deb(stem);
-        } else if let Some(stem) = stripped(".dmg").or_else(|| ARCHIVES.into_iter().find_map(stripped)) {
+        } else if let Some(stem) = stripped(".dmg").or_else(|| without_archive(file)) {
             self.built(stem);
         } else {
             return false;
@@ -177,6 +177,11 @@ impl<'a> Splits<'a> {
             }
         }
     }
+}
+
+/// `file` without the end of a source distribution; `None` if it has none.
+pub(crate) fn without_archive(file: &str) -> Option<&str> {
+    ARCHIVES.iter().find_map(|extension| strip_suffix(file, extension))
 }
 
 /// What poetry takes for the name of a wheel that has its own dashes in it, which no standard allows: all before the

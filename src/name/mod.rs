@@ -5,6 +5,7 @@ pub mod file;
 pub mod host;
 pub mod project;
 
+pub(crate) use candidates::without_archive;
 pub use file::{Candidates, FileName};
 pub use host::{Authority, HostName};
 pub use project::{InvalidName, NameBuffer, NameRef, ProjectName};

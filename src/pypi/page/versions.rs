@@ -6,25 +6,9 @@ use std::str::FromStr;
 use pep440_rs::Version;
 
 use super::entry::Entry;
-use crate::name::ProjectName;
+use crate::name::{ProjectName, without_archive};
 use crate::pypi::Malformed;
 use crate::pypi::json::Value;
-
-const SDISTS: &[&str] = &[
-    ".tar.gz",
-    ".zip",
-    ".tar.bz2",
-    ".tar.xz",
-    ".tar.z",
-    ".tar.lzma",
-    ".tar.lz",
-    ".tar.zst",
-    ".tar",
-    ".tgz",
-    ".tbz",
-    ".txz",
-    ".tlz",
-];
 
 /// `versions` must be an array of strings.
 pub(super) fn check(versions: Value<'_>) -> Result<(), Malformed> {
@@ -65,7 +49,7 @@ fn of_file(filename: &str, project: Option<&ProjectName>) -> Vec<Version> {
         let stem = lower.get(..lower.len() - 4).unwrap_or_default();
         return stem.split('-').nth(1).and_then(|version| Version::from_str(version).ok()).into_iter().collect();
     }
-    let Some(stem) = SDISTS.iter().find_map(|extension| lower.strip_suffix(extension)) else { return Vec::new() };
+    let Some(stem) = without_archive(&lower) else { return Vec::new() };
     // As pip splits: any dash before which the project's name stands.
     let splits = stem.match_indices('-').filter_map(|(at, _)| Some((stem.get(..at)?, stem.get(at + 1..)?)));
     splits
@@ -87,6 +71,7 @@ mod tests {
             ("acme_core-1.0rc1-py2.7.egg", Some("1.0.RC1")),
             ("acme-core-1.0.tar.gz", Some("1.0")),
             ("Acme.Core-1.0.ZIP", Some("1.0")),
+            ("acme-core-1.0.tbz2", Some("1.0")),
             ("acme-core-1.0-1.tar.gz", Some("1.0.post1")),
             ("acme-core-1!2.0+local.7.tar.bz2", Some("1!2+local.7")),
             ("other-1.0.tar.gz", None),
