@@ -50,7 +50,7 @@ fn nothing(absent: Absent, file: Option<&FileName>) -> (&'static str, String) {
             message(&format!("No provenance available for {}", file.map_or("this file", FileName::as_str)))
         }
         Absent::Page => (HTML, people("Page not found", "PyPI has no such page.")),
-        Absent::Plain | Absent::Refusal | Absent::Fault => ("text/plain; charset=UTF-8", "404 Not Found".to_owned()),
+        Absent::Plain | Absent::Refusal => ("text/plain; charset=UTF-8", "404 Not Found".to_owned()),
     }
 }
 

@@ -66,7 +66,7 @@ pub enum Kind {
 /// The body with which PyPI says that there is nothing (warehouse's `httpexception_view`, and its views' own words).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// `404 Not Found`, as plain text: whatever lies below `/simple/`.
+    /// `404 Not Found`, as plain text: whatever lies below `/simple/`, and what no person looks at.
     Plain,
     /// `{"message": "Not Found"}`: the legacy JSON.
     Json,
@@ -76,8 +76,6 @@ pub enum Absent {
     Page,
     /// Not a 404 but a 403 with its reason: a file's absence ends an installation whatever the status, so words count.
     Refusal,
-    /// An XML-RPC fault.
-    Fault,
 }
 
 /// Why a request target is not even looked up; answered 400.

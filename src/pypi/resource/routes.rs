@@ -60,8 +60,8 @@ pub(super) const ROUTES: &[Route] = &[
     route(&[Is("pypi"), Project, Is("json")], legacy_json, Absent::Json),
     route(&[Is("pypi"), Project, Nobody, Is("json")], legacy_json, Absent::Json),
     // XML-RPC, and the actions that were posted to the same place.
-    route(&[Is("pypi")], xml_rpc, Absent::Fault).writing(),
-    route(&[Is("RPC2")], xml_rpc, Absent::Fault).writing(),
+    route(&[Is("pypi")], xml_rpc, Absent::Plain).writing(),
+    route(&[Is("RPC2")], xml_rpc, Absent::Plain).writing(),
     // The upload endpoint.
     route(&[Is("legacy")], upload, Absent::Refusal).writing(),
     // Attestations (PEP 740).
