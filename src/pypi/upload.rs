@@ -11,6 +11,7 @@ mod multipart;
 mod params;
 
 pub use boundary::is_multipart_form;
+pub(crate) use error::ADVICE;
 pub use error::{BadUpload, Protected, Refusal, Rejected};
 
 use self::form::Form;

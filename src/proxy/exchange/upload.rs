@@ -23,7 +23,7 @@ use super::Exchange;
 use super::pages::record_hits;
 use super::tell::Told;
 use crate::name::Subject;
-use crate::pypi::upload::{BadUpload, Progress, Protected, Refusal, Rejected, Upload};
+use crate::pypi::upload::{ADVICE, BadUpload, Progress, Protected, Refusal, Rejected, Upload};
 use crate::telemetry::Outcome;
 
 /// How much of an upload is held back at least, if it is that long.
@@ -85,9 +85,8 @@ fn refuse(exchange: &Exchange, stop: Stop) -> Response<Body> {
         Stop::Rejected(Rejected::Refused(refusal)) => refuse_upload(exchange, &refusal),
         Stop::Rejected(Rejected::Bad(error)) => bad(StatusCode::BAD_REQUEST, error.reason(), &error.to_string()),
         Stop::TooLong => {
-            let detail =
-                "the upload has no name within its first gigabyte; publish with a current twine, uv, hatch or poetry";
-            bad(StatusCode::PAYLOAD_TOO_LARGE, "upload-limit", detail)
+            let detail = format!("the upload has no name within its first gigabyte; {ADVICE}");
+            bad(StatusCode::PAYLOAD_TOO_LARGE, "upload-limit", &detail)
         }
         Stop::Client(why) => bad(StatusCode::BAD_REQUEST, "upload-broke-off", &why),
         Stop::Spool(error) => {

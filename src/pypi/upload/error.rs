@@ -5,6 +5,9 @@ use std::fmt;
 use crate::name::file::InvalidFileName;
 use crate::name::{FileName, InvalidName, ProjectName};
 
+/// What helps against a form that no publishing tool writes.
+pub(crate) const ADVICE: &str = "publish with a current twine, uv, hatch or poetry";
+
 /// The upload is well-formed and must not reach the index. The proxy answers 403 with [`Refusal::reason`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -37,14 +40,10 @@ pub enum Protected {
 #[non_exhaustive]
 pub enum BadUpload {
     /// The request's `Content-Type`.
-    #[error(
-        "the upload's Content-Type is not that of one form: {0}; publish with a current twine, uv, hatch or poetry"
-    )]
+    #[error("the upload's Content-Type is not that of one form: {0}; {ADVICE}")]
     ContentType(&'static str),
     /// What stands between the parts, before or behind them.
-    #[error(
-        "the upload's form is malformed in or after part {part}: {what}; publish with a current twine, uv, hatch or poetry"
-    )]
+    #[error("the upload's form is malformed in or after part {part}: {what}; {ADVICE}")]
     Framing {
         /// How many parts began before.
         part: usize,
@@ -52,10 +51,7 @@ pub enum BadUpload {
         what: &'static str,
     },
     /// The headers of a part.
-    #[error(
-        "the headers of the upload's part {part} can't be relied on: {what}; publish with a current twine, uv, hatch or \
-         poetry"
-    )]
+    #[error("the headers of the upload's part {part} can't be relied on: {what}; {ADVICE}")]
     Head {
         /// Which part, the first being 1.
         part: usize,
@@ -81,7 +77,7 @@ pub enum BadUpload {
         why: InvalidFileName,
     },
     /// Larger than any real upload's.
-    #[error("the upload's part {part} is over the limit: {what}; publish with a current twine, uv, hatch or poetry")]
+    #[error("the upload's part {part} is over the limit: {what}; {ADVICE}")]
     Limit {
         /// Which part, the first being 1.
         part: usize,
@@ -89,9 +85,7 @@ pub enum BadUpload {
         what: &'static str,
     },
     /// It doesn't say what it is an upload of.
-    #[error(
-        "the upload has no `name` field: it can't be told what it would publish; publish with a current twine, uv, hatch or poetry"
-    )]
+    #[error("the upload has no `name` field: it can't be told what it would publish; {ADVICE}")]
     Nameless,
     /// The body ended before the form did.
     #[error("the upload ends in the middle, without its closing boundary; try again")]
