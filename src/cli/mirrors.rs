@@ -1,14 +1,12 @@
 //! Says which of PyPI's known public mirrors the config leaves alone, and which of those this environment uses.
 
-use std::collections::HashMap;
-
 use url::Url;
 
 use super::output::Console;
 use crate::config::environment::Environment;
 use crate::name::HostName;
 use crate::pypi::mirrors::{MIRRORS, Mirror, known_mirror};
-use crate::pypi::site::{SiteKind, site_of};
+use crate::pypi::site::{SiteKind, Sites, site_of};
 use crate::telemetry::log::Verbosity;
 
 /// Mirrors that are named when not all are.
@@ -17,8 +15,6 @@ const SHOWN: usize = 3;
 /// What pip and uv take their indexes from.
 const VARIABLES: [&str; 6] =
     ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX"];
-
-type Sites = HashMap<HostName, SiteKind>;
 
 /// Prints the warnings, and a note unless only errors are wanted.
 pub(super) fn tell(

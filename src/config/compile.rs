@@ -14,7 +14,7 @@ use super::source::Source;
 use super::structure::{self, Document};
 use super::{listen, rules, schema, value};
 use crate::name::{Authority, HostName};
-use crate::pypi::site::{self, SiteKind};
+use crate::pypi::site::{self, SiteKind, Sites};
 
 const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
 
@@ -148,8 +148,8 @@ fn connect_to(upstream: &RawUpstream, mistakes: &mut Mistakes<'_>) -> HashMap<Au
 }
 
 /// The intercepted hosts: the default ones and the config's.
-fn sites(document: &Document, mistakes: &mut Mistakes<'_>) -> HashMap<HostName, SiteKind> {
-    let mut sites: HashMap<_, _> = site::default_sites().collect();
+fn sites(document: &Document, mistakes: &mut Mistakes<'_>) -> Sites {
+    let mut sites: Sites = site::default_sites().collect();
     for table in &document.raw.intercept {
         let RawIntercept { host, kind } = table.get_ref();
         if (host.is_none() || kind.is_none()) && document.is_whole(table) {
@@ -168,7 +168,7 @@ fn sites(document: &Document, mistakes: &mut Mistakes<'_>) -> HashMap<HostName, 
 }
 
 /// A host that the CA can sign for, and that isn't intercepted yet.
-fn site_name(text: &str, sites: &HashMap<HostName, SiteKind>) -> Result<HostName, Wrong> {
+fn site_name(text: &str, sites: &Sites) -> Result<HostName, Wrong> {
     let name = value::host(text)?;
     if name.ip().is_some() {
         let help = "write the name under which clients reach it; the CA of namewall signs for names alone";

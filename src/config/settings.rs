@@ -14,7 +14,7 @@ use super::snippet::ConfigError;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
 use crate::policy::{CompileError, Policy, Rule};
-use crate::pypi::site::SiteKind;
+use crate::pypi::site::Sites;
 
 /// What the config and the command line say together.
 #[derive(Clone, Debug)]
@@ -40,7 +40,7 @@ pub struct Settings {
     /// What the `[[assert]]` tables say, name by name.
     pub assertions: Vec<Assertion>,
     /// The intercepted hosts: the default ones and the config's.
-    pub sites: HashMap<HostName, SiteKind>,
+    pub sites: Sites,
     /// How the log is written.
     pub log_format: LogFormat,
     /// The decision log; `None` is to the log.

@@ -1,5 +1,6 @@
 //! Host names and authorities as they are compared: lower case, no trailing dot, A-labels.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
@@ -36,6 +37,11 @@ impl HostName {
         self.0.strip_suffix(&*parent.0).is_some_and(|front| front.is_empty() || front.ends_with('.'))
     }
 
+    /// The host and every name above it, the nearest first: what may stand in a list for it.
+    pub fn with_parents(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(Some(self.as_str()), |name| name.split_once('.').map(|(_, parent)| parent))
+    }
+
     /// The address, when the host is an IP literal.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
@@ -45,6 +51,13 @@ impl HostName {
     /// The host as text, IPv6 without brackets.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// For maps by host that are asked about a name above one.
+impl Borrow<str> for HostName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -1,12 +1,11 @@
 //! Decides whether a CONNECT is intercepted or tunnelled, by the host that it names and by the one its TLS asks for.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::name::HostName;
 use crate::net::hello::hides_its_name;
 use crate::net::peek::{FirstBytes, FirstProtocol};
-use crate::pypi::site::{Site, SiteKind, is_edge, is_edge_address, site_of};
+use crate::pypi::site::{Site, Sites, is_edge, is_edge_address, site_of};
 
 /// What is done with a connection whose first bytes are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +23,7 @@ pub(super) enum Route {
 }
 
 /// What to do with a connection that CONNECT opened to `target`, given its first bytes and the address that it reached.
-pub(super) fn decide(
-    sites: &HashMap<HostName, SiteKind>,
-    target: &HostName,
-    reached: Option<IpAddr>,
-    first: &FirstBytes,
-) -> Route {
+pub(super) fn decide(sites: &Sites, target: &HostName, reached: Option<IpAddr>, first: &FirstBytes) -> Route {
     let named = site_of(sites, target);
     match &first.protocol {
         FirstProtocol::Tls { server_name } => {
@@ -63,7 +57,7 @@ fn leads_to_edge(target: &HostName, reached: Option<IpAddr>) -> bool {
     is_edge(target) || reached.is_some_and(|address| is_edge_address(&address))
 }
 
-fn names_any(sites: &HashMap<HostName, SiteKind>, bytes: &[u8]) -> bool {
+fn names_any(sites: &Sites, bytes: &[u8]) -> bool {
     let lower = bytes.to_ascii_lowercase();
     sites.keys().any(|host| memchr::memmem::find(&lower, host.as_str().as_bytes()).is_some())
 }
@@ -71,7 +65,7 @@ fn names_any(sites: &HashMap<HostName, SiteKind>, bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pypi::site::default_sites;
+    use crate::pypi::site::{SiteKind, default_sites};
 
     fn route(target: &str, sni: Option<&str>) -> Route {
         let server_name = sni.map(|name| name.parse().unwrap());

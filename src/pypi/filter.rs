@@ -3,7 +3,6 @@
 //! (A root list in JSON can also be filtered while it streams: [`super::root`].)
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use url::Url;
 
@@ -11,9 +10,10 @@ use super::negotiate::{Representation, expect};
 use super::page::Page;
 use super::pruned::Pruned;
 use super::root::RootFilter;
-use super::site::{SiteKind, site_of};
 use super::{Judge, Malformed, feed, html, legacy, listing, stats};
-use crate::name::{HostName, ProjectName};
+use crate::name::ProjectName;
+
+pub use super::site::Sites;
 
 /// Which kind of page it is, and whose.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +31,6 @@ pub enum Kind<'a> {
     /// A page for people that lists projects, with links to these sites.
     Listing(&'a Sites),
 }
-
-/// The hosts that are intercepted, and what each serves.
-pub type Sites = HashMap<HostName, SiteKind>;
 
 /// A page as upstream sent it, and how the client wants it.
 #[derive(Clone, Copy, Debug)]
@@ -81,10 +78,11 @@ pub fn filter_page<'a>(page: &Received<'a>, judge: &mut dyn Judge) -> Result<Fil
         Kind::Root => filter_root(page, Representation::of_response(page.content_type)?, judge),
         Kind::Project(project) => filter_project(page, project, Representation::of_response(page.content_type)?, judge),
         Kind::Feed => Ok(pruned(expect(page.content_type, &XML)?, feed::prune(page.body, judge)?)),
-        Kind::Stats(_) if expect(page.content_type, &["application/json"]).is_ok() => {
-            Ok(pruned(page.content_type.unwrap_or_default(), stats::prune(page.body, judge)?))
-        }
-        Kind::Stats(sites) | Kind::Listing(sites) => filter_listing(page, sites, judge),
+        Kind::Stats(sites) => match expect(page.content_type, &["application/json"]) {
+            Ok(content_type) => Ok(pruned(content_type, stats::prune(page.body, judge)?)),
+            Err(_for_people) => filter_listing(page, sites, judge),
+        },
+        Kind::Listing(sites) => filter_listing(page, sites, judge),
     }
 }
 
@@ -101,18 +99,13 @@ fn pruned<'a>(content_type: &'a str, pruned: Pruned<'a>) -> Filtered<'a> {
 fn filter_listing<'a>(page: &Received<'a>, sites: &Sites, judge: &mut dyn Judge) -> Result<Filtered<'a>, Malformed> {
     let content_type = expect(page.content_type, &["text/html"])?;
     let url = page.url.ok_or(Malformed::Shape("nobody says where it was found"))?;
-    let kind_of = |host: &HostName| site_of(sites, host).map(|site| site.kind);
-    let listing = listing::read(page.body, url, &kind_of, judge)?;
+    let listing = listing::read(page.body, url, sites, judge)?;
     let removed = listing.removed;
-    Ok(match removed {
-        0 => Filtered { body: Cow::Borrowed(page.body), content_type, removed, emptied: false },
-        _ => Filtered {
-            body: Cow::Owned(listing.render()),
-            content_type: "text/html; charset=UTF-8",
-            removed,
-            emptied: false,
-        },
-    })
+    let (body, content_type) = match removed {
+        0 => (Cow::Borrowed(page.body), content_type),
+        _ => (Cow::Owned(listing.render()), "text/html; charset=UTF-8"),
+    };
+    Ok(Filtered { body, content_type, removed, emptied: false })
 }
 
 fn filter_legacy<'a>(

@@ -15,9 +15,9 @@ use url::Url;
 use self::collect::{Collected, Found};
 use super::html::tags;
 use super::resource::{Kind, Resource};
-use super::site::SiteKind;
+use super::site::{Sites, site_of};
 use super::{Judge, Malformed, render};
-use crate::name::{HostName, ProjectName, Subject};
+use crate::name::{ProjectName, Subject};
 
 /// What a page lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,16 +29,11 @@ pub struct Listing {
 }
 
 /// Reads a page that was found at `url`, and judges the names that its links bear, and its headings, rows and cells.
-/// Links lead to a site if `sites` says so of their host; of others nothing is known.
+/// Of links to other hosts than `sites` nothing is known.
 ///
 /// # Errors
 /// [`Malformed`] if it can't be trusted; nothing of it may be shown then.
-pub fn read(
-    bytes: &[u8],
-    url: &Url,
-    sites: &dyn Fn(&HostName) -> Option<SiteKind>,
-    judge: &mut dyn Judge,
-) -> Result<Listing, Malformed> {
+pub fn read(bytes: &[u8], url: &Url, sites: &Sites, judge: &mut dyn Judge) -> Result<Listing, Malformed> {
     let page = Collected::of(tags::decode(bytes)?)?;
     let bases: Vec<Url> = page.bases.iter().filter_map(|base| url.join(base).ok()).collect();
     let mut verdicts = Verdicts { judge, names: HashMap::new() };
@@ -89,12 +84,12 @@ impl Verdicts<'_> {
     }
 
     /// The project whose page `target` is, if nothing that it names is hidden.
-    fn follow(&mut self, target: &Url, sites: &dyn Fn(&HostName) -> Option<SiteKind>) -> Option<ProjectName> {
+    fn follow(&mut self, target: &Url, sites: &Sites) -> Option<ProjectName> {
         let host = target.host_str().filter(|_| matches!(target.scheme(), "http" | "https"))?.parse().ok()?;
-        let site = sites(&host)?;
+        let site = site_of(sites, &host)?;
         let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
         let path = format!("{}{query}", target.path());
-        let Ok(resource) = Resource::of(site, &Method::GET, &path) else {
+        let Ok(resource) = Resource::of(site.kind, &Method::GET, &path) else {
             self.names.insert((true, path), true);
             return None;
         };

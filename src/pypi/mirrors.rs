@@ -56,14 +56,7 @@ const fn mirror(host: &'static str, index: &'static str) -> Mirror {
 /// The mirror that `host` is, or is a sub-domain of.
 #[must_use]
 pub fn known_mirror(host: &HostName) -> Option<&'static Mirror> {
-    let mut rest = Some(host.as_str());
-    while let Some(name) = rest {
-        if let Some(known) = MIRRORS.iter().find(|mirror| mirror.host == name) {
-            return Some(known);
-        }
-        rest = name.split_once('.').map(|(_, parent)| parent);
-    }
-    None
+    host.with_parents().find_map(|name| MIRRORS.iter().find(|mirror| mirror.host == name))
 }
 
 #[cfg(test)]

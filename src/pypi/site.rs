@@ -27,6 +27,9 @@ pub struct Site {
     pub kind: SiteKind,
 }
 
+/// The hosts that are intercepted, and what each serves.
+pub type Sites = HashMap<HostName, SiteKind>;
+
 /// The hosts that are intercepted by default.
 pub const SITES: &[(&str, SiteKind)] = &[
     ("pypi.org", SiteKind::Index),
@@ -100,16 +103,10 @@ pub fn is_edge_address(address: &IpAddr) -> bool {
 
 /// The intercepted site that `host` is, or is a sub-domain of.
 #[must_use]
-pub fn site_of(sites: &HashMap<HostName, SiteKind>, host: &HostName) -> Option<Site> {
+pub fn site_of(sites: &Sites, host: &HostName) -> Option<Site> {
     // The nearest listed parent decides: `test.pypi.org` before `pypi.org`.
-    let mut rest = Some(host.as_str());
-    while let Some(name) = rest {
-        if let Some(kind) = name.parse::<HostName>().ok().and_then(|parent| sites.get(&parent)) {
-            return Some(Site { host: host.clone(), kind: *kind });
-        }
-        rest = name.split_once('.').map(|(_, parent)| parent);
-    }
-    None
+    let kind = host.with_parents().find_map(|name| sites.get(name))?;
+    Some(Site { host: host.clone(), kind: *kind })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ fn the_example_means_what_it_says() {
     assert_eq!(settings.ca, CaSource::Dir("/var/lib/namewall".into()));
     assert_eq!(settings.connect_to.len(), 1);
     assert_eq!(settings.connect_to[&"pypi.org:443".parse().unwrap()].to_string(), "127.0.0.1:8443");
-    assert_eq!(settings.sites[&"mirror.corp.example".parse().unwrap()], SiteKind::Mirror);
+    assert_eq!(settings.sites["mirror.corp.example"], SiteKind::Mirror);
     assert_eq!(settings.log_format, LogFormat::Json);
     assert_eq!(settings.decisions, Some(cwd.path().join("decisions.jsonl")));
 

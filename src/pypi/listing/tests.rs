@@ -4,13 +4,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::pypi::site::{default_sites, site_of};
+use crate::pypi::site::default_sites;
 use crate::pypi::testing::Hiding;
 
 fn read_at(url: &str, html: &str) -> Result<Listing, Malformed> {
     let sites = default_sites().collect();
-    let kind_of = |host: &HostName| site_of(&sites, host).map(|site| site.kind);
-    read(html.as_bytes(), &url.parse().unwrap(), &kind_of, &mut Hiding::names(&["acme"]))
+    read(html.as_bytes(), &url.parse().unwrap(), &sites, &mut Hiding::names(&["acme"]))
 }
 
 fn at_home(html: &str) -> Result<Listing, Malformed> {
@@ -197,7 +196,7 @@ fn each_name_is_asked_for_once() {
     let mut judge = Hiding::names(&["acme"]);
     let html = "<a href=/project/acme/>acme</a><li>ACME<li>six</li><a href=/project/Six/>six</a>";
     let url = "https://pypi.org/".parse().unwrap();
-    let listing = read(html.as_bytes(), &url, &|_| Some(SiteKind::Index), &mut judge).unwrap();
+    let listing = read(html.as_bytes(), &url, &default_sites().collect(), &mut judge).unwrap();
     assert_eq!((listing.removed, kept(&listing), judge.asked), (1, vec!["six"], 2));
 }
 
@@ -213,7 +212,7 @@ fn only_links_to_projects_are_kept() {
 fn what_is_refused() {
     for bytes in [&b"\xff"[..], b"<\0l\0i\0", b"<meta charset=utf-16>", b"<a href=/project/acme/", b"<a title='"] {
         let url = "https://pypi.org/".parse().unwrap();
-        let listing = read(bytes, &url, &|_| Some(SiteKind::Index), &mut Hiding::default());
+        let listing = read(bytes, &url, &default_sites().collect(), &mut Hiding::default());
         assert!(listing.is_err(), "{}", bytes.escape_ascii());
     }
     let bases = "<base href=/x/>".repeat(5);
@@ -356,7 +355,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in ".{0,100}", soup in soup()) {
         let url: Url = "https://pypi.org/".parse().unwrap();
-        let _read = read(&bytes, &url, &|_| Some(SiteKind::Index), &mut Hiding::default());
+        let _read = read(&bytes, &url, &default_sites().collect(), &mut Hiding::default());
         let _read = (at_home(&text), at_home(&soup));
     }
 }
