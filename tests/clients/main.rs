@@ -15,6 +15,7 @@ mod demo;
 mod install;
 mod judges;
 mod pins;
+mod publish;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;
