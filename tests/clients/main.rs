@@ -14,6 +14,7 @@
 mod demo;
 mod install;
 mod judges;
+mod mirror;
 mod pins;
 mod publish;
 #[path = "../support/mod.rs"]

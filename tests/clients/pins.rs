@@ -91,3 +91,28 @@ pub(crate) const TWINE: &[Pin] = &[
     Pin { name: "urllib3", version: "2.8.0" },
     Pin { name: "zipp", version: "4.1.2" },
 ];
+
+/// The mirror of all of PyPI, which calls XML-RPC, and what it needs.
+pub(crate) const BANDERSNATCH: &[Pin] = &[
+    Pin { name: "bandersnatch", version: "6.8.0" },
+    Pin { name: "aiohappyeyeballs", version: "2.7.1" },
+    Pin { name: "aiohttp", version: "3.14.5" },
+    Pin { name: "aiohttp-xmlrpc", version: "1.5.0" },
+    Pin { name: "aiohttp_socks", version: "0.12.0" },
+    Pin { name: "aiosignal", version: "1.4.0" },
+    Pin { name: "attrs", version: "26.1.0" },
+    Pin { name: "filelock", version: "4.3.1" },
+    Pin { name: "frozenlist", version: "1.8.0" },
+    Pin { name: "humanfriendly", version: "10.0" },
+    Pin { name: "idna", version: "3.20" },
+    Pin { name: "importlib_metadata", version: "10.2.0" },
+    Pin { name: "lazy-importer", version: "0.1.0" },
+    Pin { name: "lxml", version: "6.1.3" },
+    Pin { name: "multidict", version: "7.2.1" },
+    Pin { name: "packaging", version: "26.4" },
+    Pin { name: "propcache", version: "0.5.4" },
+    Pin { name: "python-socks", version: "3.2.1" },
+    Pin { name: "typing_extensions", version: "4.16.0" },
+    Pin { name: "yarl", version: "1.25.1" },
+    Pin { name: "zipp", version: "4.1.2" },
+];
