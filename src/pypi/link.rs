@@ -38,7 +38,10 @@ impl Link<'_> {
         if let Some(filename) = self.filename {
             add(&mut subjects, Borne::file(filename.as_bytes())?);
         }
-        add(&mut subjects, Borne::file(&last_segment(self.url)?)?);
+        let segment = last_segment(self.url)?;
+        if self.filename.is_none_or(|filename| *filename.as_bytes() != *segment) {
+            add(&mut subjects, Borne::file(&segment)?);
+        }
         for egg in eggs(self.url) {
             for subject in egg_subjects(&egg)? {
                 add(&mut subjects, subject);
@@ -92,7 +95,8 @@ pub(super) fn last_segment(url: &str) -> Option<Cow<'_, [u8]>> {
 
 /// The URL up to its query or fragment, and these.
 fn split_path(url: &str) -> (&str, &str) {
-    url.split_at(url.find(['?', '#']).unwrap_or(url.len()))
+    let end = memchr::memchr2(b'?', b'#', url.as_bytes());
+    end.and_then(|end| url.split_at_checked(end)).unwrap_or((url, ""))
 }
 
 /// The values of all `egg=`: pip finds the first behind a `#` or `&` anywhere in the URL.
