@@ -123,6 +123,18 @@ impl<'a> Value<'a> {
         Reader::of_checked(self.bytes).members().map(Some)
     }
 
+    /// Calls `member` with each key and its value, if it is an object; else answers `false`.
+    ///
+    /// # Errors
+    /// What `member` returns.
+    pub fn each_member(self, member: impl FnMut(Text<'a>, Self) -> Result<(), Malformed>) -> Result<bool, Malformed> {
+        let is_object = self.bytes.starts_with(b"{");
+        if is_object {
+            Reader::of_checked(self.bytes).object(member)?;
+        }
+        Ok(is_object)
+    }
+
     /// The value of one key, if it is an object that has it.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Self> {
