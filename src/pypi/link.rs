@@ -38,7 +38,10 @@ impl Link<'_> {
         if let Some(filename) = self.filename {
             add(&mut subjects, Borne::file(filename.as_bytes())?);
         }
-        add(&mut subjects, Borne::file(&last_segment(self.url)?)?);
+        let segment = last_segment(self.url)?;
+        if self.filename.is_none_or(|filename| *filename.as_bytes() != *segment) {
+            add(&mut subjects, Borne::file(&segment)?);
+        }
         if let Some(name) = before_at(self.url) {
             add(&mut subjects, name);
         }
@@ -99,7 +102,8 @@ fn has_lone_scheme(url: &str) -> bool {
 
 /// The URL up to its query or fragment, and these.
 fn split_path(url: &str) -> (&str, &str) {
-    url.split_at(url.find(['?', '#']).unwrap_or(url.len()))
+    let end = memchr::memchr2(b'?', b'#', url.as_bytes());
+    end.and_then(|end| url.split_at_checked(end)).unwrap_or((url, ""))
 }
 
 /// unearth (pdm) cuts a URL's path at its last `@`, as if a revision followed, and takes what is the last segment then:
