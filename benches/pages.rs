@@ -13,6 +13,7 @@ use namewall::demo::simple::Form;
 use namewall::proxy::judge::PolicyJudge;
 use namewall::pypi::filter::{Kind, Received, filter_page};
 use namewall::pypi::negotiate::Representation;
+use namewall::pypi::page::Page;
 use namewall::pypi::root::RootFilter;
 
 fn main() {
@@ -35,6 +36,19 @@ fn json_to_html(bencher: Bencher<'_, '_>, page: (usize, bool)) {
 #[divan::bench(args = PAGES)]
 fn html_to_html(bencher: Bencher<'_, '_>, page: (usize, bool)) {
     filter(bencher, page, Form::LegacyHtml, Representation::TextHtml);
+}
+
+/// Judging alone, of a page that has been read.
+#[divan::bench(args = PAGES)]
+fn judge_entries(bencher: Bencher<'_, '_>, (files, protected): (usize, bool)) {
+    let body = support::page(Form::Json, files, protected);
+    let policy = support::policy(10);
+    let page = Page::from_json(body.as_bytes(), None).expect("a page");
+    bencher.counter(ItemsCount::new(files)).with_inputs(|| page.clone()).bench_values(|mut page| {
+        page.filter(&mut PolicyJudge::new(black_box(&policy)));
+        assert_eq!(page.removed() > 0, protected);
+        page
+    });
 }
 
 fn filter(bencher: Bencher<'_, '_>, (files, protected): (usize, bool), form: Form, wanted: Representation) {

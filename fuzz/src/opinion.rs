@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::PAGE;
 
-/// Whether `text` is a way to write `acme` or a name that begins with `acme-`.
+/// Whether `text` is a way to write `acme` or a name that begins with `acme-`. No name is longer than 255 bytes.
 pub fn is_protected(text: &str) -> bool {
-    let name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let name = text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     let words: Vec<&str> = text.split(['-', '_', '.']).collect();
     let whole = |word: Option<&&str>| word.is_some_and(|word| !word.is_empty());
     name && whole(words.first()) && whole(words.last()) && words[0].eq_ignore_ascii_case("acme")

@@ -47,6 +47,8 @@ pub struct Reader<'a> {
     depth: usize,
     /// The keys of all objects that are open, innermost last.
     keys: Vec<Text<'a>>,
+    /// Whether all of it has been read before: what is nested needn't be looked into, and no key stands twice.
+    checked: bool,
 }
 
 /// Reads a document that is one value and nothing else.
@@ -58,6 +60,20 @@ pub fn document(bytes: &[u8]) -> Result<Value<'_>, Malformed> {
     let value = reader.value()?;
     reader.end()?;
     Ok(value)
+}
+
+/// Reads a document that is one object and nothing else, and hands out its members; `None` if it is another value.
+///
+/// # Errors
+/// [`Malformed`] if it is neither.
+pub fn members(bytes: &[u8]) -> Result<Option<Vec<Member<'_>>>, Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.peek()? != b'{' {
+        return document(bytes).map(|_other| None);
+    }
+    let members = reader.members()?;
+    reader.end()?;
+    Ok(Some(members))
 }
 
 impl<'a> Value<'a> {
@@ -89,7 +105,7 @@ impl<'a> Value<'a> {
             return Ok(None);
         }
         let mut elements = Vec::new();
-        Reader::new(self.bytes).array(|element| {
+        Reader::of_checked(self.bytes).array(|element| {
             elements.push(element);
             Ok(())
         })?;
@@ -104,12 +120,19 @@ impl<'a> Value<'a> {
         if !self.bytes.starts_with(b"{") {
             return Ok(None);
         }
-        let mut members = Vec::new();
-        Reader::new(self.bytes).object(|key, value| {
-            members.push(Member { key, value });
-            Ok(())
-        })?;
-        Ok(Some(members))
+        Reader::of_checked(self.bytes).members().map(Some)
+    }
+
+    /// Calls `member` with each key and its value, if it is an object; else answers `false`.
+    ///
+    /// # Errors
+    /// What `member` returns.
+    pub fn each_member(self, member: impl FnMut(Text<'a>, Self) -> Result<(), Malformed>) -> Result<bool, Malformed> {
+        let is_object = self.bytes.starts_with(b"{");
+        if is_object {
+            Reader::of_checked(self.bytes).object(member)?;
+        }
+        Ok(is_object)
     }
 
     /// The value of one key, if it is an object that has it.
@@ -157,7 +180,12 @@ impl<'a> Reader<'a> {
     /// Reads from the first byte on.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0, keys: Vec::new() }
+        Self { bytes, at: 0, depth: 0, keys: Vec::new(), checked: false }
+    }
+
+    /// Reads what has been read before, much faster.
+    const fn of_checked(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, depth: 0, keys: Vec::new(), checked: true }
     }
 
     /// How many bytes have been read.
@@ -224,6 +252,7 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let mut escaped = false;
         match first {
+            b'{' | b'[' if self.checked => self.skip_checked(),
             b'"' => escaped = self.text()?.escaped,
             b'{' => self.object(|_key, _value| Ok(()))?,
             b'[' => self.array(|_element| Ok(()))?,
@@ -261,6 +290,15 @@ impl<'a> Reader<'a> {
         self.forget_keys(first_key)?;
         self.depth -= 1;
         Ok(())
+    }
+
+    fn members(&mut self) -> Result<Vec<Member<'a>>, Malformed> {
+        let mut members = Vec::new();
+        self.object(|key, value| {
+            members.push(Member { key, value });
+            Ok(())
+        })?;
+        Ok(members)
     }
 
     /// Reads an array; `element` is called with each element.
@@ -319,6 +357,10 @@ impl<'a> Reader<'a> {
     #[inline]
     fn key(&mut self, first_key: usize) -> Result<Text<'a>, Malformed> {
         let key = self.text()?;
+        if self.checked {
+            self.expect(b':', "`:` is missing after a key")?;
+            return Ok(key);
+        }
         if key.escaped && key.decode().is_err() {
             return Err(self.syntax("a key has half a surrogate pair"));
         }
@@ -349,6 +391,34 @@ impl<'a> Reader<'a> {
         self.expect(open, what)?;
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err(Malformed::Limit("JSON nests deeper than 64 levels")) } else { Ok(()) }
+    }
+
+    /// Steps over an object or an array that has been read before: its brackets match, and only strings can hold others.
+    fn skip_checked(&mut self) {
+        let mut open = 0_usize;
+        while let Some(byte) = self.bytes.get(self.at) {
+            self.at += 1;
+            match byte {
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => open -= 1,
+                b'"' => self.skip_checked_text(),
+                _ => {}
+            }
+            if open == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Steps behind the quote that ends the string.
+    fn skip_checked_text(&mut self) {
+        loop {
+            self.at += plain_run(self.bytes.get(self.at..).unwrap_or_default()).0;
+            match self.bytes.get(self.at) {
+                Some(b'\\') => self.at += 2,
+                _ => break self.at += 1,
+            }
+        }
     }
 
     /// Steps over an escape; whether surrogates come in pairs is seen when the string is decoded.

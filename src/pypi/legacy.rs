@@ -19,8 +19,7 @@ pub fn prune<'a>(
     expected: Option<&ProjectName>,
     judge: &mut dyn Judge,
 ) -> Result<Pruned<'a>, Malformed> {
-    let document = json::document(bytes)?;
-    let members = document.members()?.ok_or(Malformed::Shape("legacy JSON is an object"))?;
+    let members = json::members(bytes)?.ok_or(Malformed::Shape("legacy JSON is an object"))?;
     let name = name_of(&members)?;
     if expected.is_some_and(|expected| name != *expected) {
         return Err(Malformed::Shape("it is another project's legacy JSON"));

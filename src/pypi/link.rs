@@ -34,7 +34,10 @@ impl Link<'_> {
         if let Some(filename) = self.filename {
             names.add_files([file(filename.as_bytes())?]);
         }
-        names.add_files([file(&last_segment(self.url)?)?]);
+        let segment = last_segment(self.url)?;
+        if self.filename.is_none_or(|filename| *filename.as_bytes() != *segment) {
+            names.add_files([file(&segment)?]);
+        }
         names.add_files(before_at(self.url));
         for egg in eggs(self.url) {
             add_egg(&egg, &mut names)?;
@@ -81,7 +84,8 @@ fn has_lone_scheme(url: &str) -> bool {
 
 /// The URL up to its query or fragment, and these.
 fn split_path(url: &str) -> (&str, &str) {
-    url.split_at(url.find(['?', '#']).unwrap_or(url.len()))
+    let end = memchr::memchr2(b'?', b'#', url.as_bytes());
+    end.and_then(|end| url.split_at_checked(end)).unwrap_or((url, ""))
 }
 
 /// unearth (pdm) cuts a URL's path at its last `@`, as if a revision followed, and takes what is the last segment then:

@@ -43,8 +43,7 @@ impl<'a> Page<'a> {
     /// # Errors
     /// [`Malformed`] if it isn't a JSON page, or that of another project than `expected`.
     pub fn from_json(bytes: &'a [u8], expected: Option<&ProjectName>) -> Result<Self, Malformed> {
-        let document = json::document(bytes)?;
-        let members = document.members()?.ok_or(Malformed::Shape("a project page is an object"))?;
+        let members = json::members(bytes)?.ok_or(Malformed::Shape("a project page is an object"))?;
         let name = text(required(&members, "name")?, "`name` is not a string")?;
         let mut meta = find(&members, "meta").map(Meta::from_json).transpose()?.unwrap_or_default();
         if let Some(status) = find(&members, "project-status") {
@@ -89,9 +88,7 @@ impl<'a> Page<'a> {
             self.removed.append(&mut self.entries);
             return;
         }
-        for entry in std::mem::take(&mut self.entries) {
-            if entry.is_hidden(judge) { self.removed.push(entry) } else { self.entries.push(entry) }
-        }
+        self.removed.extend(self.entries.extract_if(.., |entry| entry.is_hidden(judge)));
     }
 
     /// How many entries were removed.

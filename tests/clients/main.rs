@@ -14,7 +14,9 @@
 mod demo;
 mod install;
 mod judges;
+mod mirror;
 mod pins;
+mod publish;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;

@@ -67,15 +67,22 @@ impl World {
             _ => self.pip(&bin.join("python")),
         };
         command.arg("--target").arg(folder.path().join("site")).args(requirements);
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", folder.path());
+        let (success, said) = self.run(command, folder.path()).await;
+        Installed { success, said, folder }
+    }
+
+    /// Runs a client in `folder`, as `namewall env` sets it up and with nothing else of this machine's settings. Whether
+    /// it was content, and all that it printed.
+    pub(crate) async fn run(&self, mut command: Command, folder: &Path) -> (bool, String) {
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", folder);
         command.envs(variables(&self.wall.url(), &self.wall.bundle(), &self.wall.ca(), None));
         // This machine may have an /etc/pip.conf.
         command.env("PIP_CONFIG_FILE", "/dev/null");
-        command.current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true);
+        command.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
         let output = tokio::time::timeout(LIMIT, command.output()).await;
-        let output = output.unwrap_or_else(|_| panic!("{pin:?} had not ended after {LIMIT:?}")).unwrap();
+        let output = output.unwrap_or_else(|_| panic!("a client had not ended after {LIMIT:?}")).unwrap();
         let said = [output.stdout, output.stderr].concat();
-        Installed { success: output.status.success(), said: String::from_utf8_lossy(&said).into_owned(), folder }
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
     /// PyPI never heard the protected name: not in a request, not in a handshake.

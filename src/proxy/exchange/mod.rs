@@ -264,7 +264,7 @@ impl Exchange {
         // An upload may take long to be sent; a question is answered soon or never.
         let patience = if body.is_end_stream() { ANSWER } else { LONG_ANSWER };
         let size = match self.resource.kind {
-            Kind::Root | Kind::File | Kind::Metadata | Kind::Upload => Size::Long,
+            Kind::Root | Kind::File | Kind::Metadata | Kind::Upload | Kind::XmlRpc => Size::Long,
             _ => Size::Short,
         };
         let mut request = Request::new(body);

@@ -253,6 +253,20 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+#[test]
+fn what_is_nested_ends_where_it_did_at_first() {
+    for nested in [r#"{"a":"]}\\"}"#, r#"["\"]",[],{"b":[1,{}]}]"#, "[ \"\u{e9}}\" , [ ] ]", r#"{"\u005d":"\\\""}"#] {
+        let source = format!(r#"{{"x":[{nested}, 1 ,{nested}],"y":{nested}}}"#);
+        let members = members(source.as_bytes()).unwrap().unwrap();
+        let elements = members[0].value.elements().unwrap().unwrap();
+        let read: Vec<&[u8]> = elements.iter().map(|element| element.bytes()).collect();
+        assert_eq!(read, [nested.as_bytes(), b"1", nested.as_bytes()]);
+        assert_eq!(members[1].value.bytes(), nested.as_bytes());
+    }
+    assert_eq!(members(b" [{}] ").unwrap().map(|_| ()), None);
+    assert_eq!(members(b"{} {}").unwrap_err().reason(), "page-syntax");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::pypi::html::Anchor;
-use crate::pypi::json::{Text, Value, find};
+use crate::pypi::json::{Value, find};
 use crate::pypi::link::{self, Link};
 use crate::pypi::meta::integer;
 use crate::pypi::{Judge, Malformed};
@@ -64,18 +64,23 @@ impl<'e> Field<'e> {
 impl<'a> Entry<'a> {
     /// Reads an element of `files`. What names the file, or leads to another one, must be of its right type.
     pub(super) fn from_json(value: Value<'a>) -> Result<Self, Malformed> {
-        let members = value.members()?.ok_or(Malformed::Shape("an element of `files` is not an object"))?;
         let (mut filename, mut url, mut provenance) = (None, None, None);
-        for member in members {
-            let field = match &*member.key.decode()? {
-                "filename" => &mut filename,
-                "url" => &mut url,
-                "provenance" if member.value.is_null() => continue,
-                "provenance" => &mut provenance,
-                _ => continue,
+        let is_object = value.each_member(|key, value| {
+            let field = if key.is("filename") {
+                &mut filename
+            } else if key.is("url") {
+                &mut url
+            } else if key.is("provenance") && !value.is_null() {
+                &mut provenance
+            } else {
+                return Ok(());
             };
-            let text = member.value.text().ok_or(Malformed::Shape("`filename`, `url` or `provenance` is no string"))?;
-            *field = Some(Text::decode(text)?);
+            let text = value.text().ok_or(Malformed::Shape("`filename`, `url` or `provenance` is no string"))?;
+            *field = Some(text.decode()?);
+            Ok(())
+        })?;
+        if !is_object {
+            return Err(Malformed::Shape("an element of `files` is not an object"));
         }
         let (Some(filename), Some(url)) = (filename, url) else {
             return Err(Malformed::Shape("a file has a `filename` and a `url`"));

@@ -30,6 +30,7 @@ const RESOLVED: usize = 500;
 fn each_reader_sees_all_that_is_innocent_and_nothing_that_is_protected() {
     let pages = pages();
     assert!(pages.refused > 10 && pages.emptied > 50, "{} refused, {} emptied", pages.refused, pages.emptied);
+    println!("{} pages rendered, {} refused, {} emptied", pages.rendered.len(), pages.refused, pages.emptied);
     let answers = readers::read(&pages.rendered);
     for reader in readers::READERS {
         let mut faults = Vec::new();
@@ -39,6 +40,7 @@ fn each_reader_sees_all_that_is_innocent_and_nothing_that_is_protected() {
         }
         assert!(faults.is_empty(), "{reader}: {} faults, the first of them:\n{}", faults.len(), shown(&faults));
         assert!(seen >= ENOUGH, "{reader} has read {seen} pages");
+        println!("{reader}: {seen} pages read");
     }
 }
 

@@ -10,8 +10,8 @@ use namewall::pypi::negotiate::Representation;
 use super::dice::Dice;
 use super::page::{Form, Page};
 
-const JSON_PAGES: usize = 1_000;
-const HTML_PAGES: usize = 900;
+const JSON_PAGES: usize = 1_200;
+const HTML_PAGES: usize = 1_000;
 
 /// A page as a client is given it.
 #[derive(Debug)]
