@@ -10,6 +10,7 @@ use url::Url;
 use super::super::body::Body;
 use super::{Exchange, named};
 use crate::name::{FileName, HostName, Subject};
+use crate::policy::Match;
 use crate::pypi::refresh;
 use crate::pypi::resource::Resource;
 use crate::pypi::site::{SiteKind, site_of};
@@ -18,9 +19,9 @@ use crate::pypi::site::{SiteKind, site_of};
 const HINTS: [HeaderName; 3] = [LINK, REFRESH, CONTENT_LOCATION];
 
 /// What was found at the end of a lead.
-enum Lead {
+enum Lead<'e> {
     Fine,
-    Protected(Response<Body>),
+    Protected(String, Match<'e>),
     Unreadable(&'static str),
 }
 
@@ -31,7 +32,7 @@ impl Exchange {
         for location in headers.get_all(LOCATION) {
             match self.follow(location.to_str().unwrap_or_default()) {
                 Lead::Fine => {}
-                Lead::Protected(denial) => return Some(denial),
+                Lead::Protected(name, found) => return Some(self.deny(&name, &found)),
                 Lead::Unreadable(why) => return Some(self.fail("bad-redirect", why)),
             }
         }
@@ -48,7 +49,7 @@ impl Exchange {
         targets.is_some_and(|all| all.iter().all(|target| matches!(self.follow(target), Lead::Fine)))
     }
 
-    fn follow(&self, target: &str) -> Lead {
+    fn follow(&self, target: &str) -> Lead<'_> {
         match self.resolve(target) {
             Some((host, path_and_query)) => match site_of(&self.shared.settings.sites, &host) {
                 Some(site) => self.check_target(site.kind, &path_and_query),
@@ -66,11 +67,12 @@ impl Exchange {
         Some((target.host_str()?.parse().ok()?, format!("{}{query}", target.path())))
     }
 
-    fn check_target(&self, site: SiteKind, path_and_query: &str) -> Lead {
+    fn check_target(&self, site: SiteKind, path_and_query: &str) -> Lead<'_> {
         let Ok(resource) = Resource::of(site, &Method::GET, path_and_query) else {
             return Lead::Unreadable("upstream redirects to a path that no index has");
         };
-        resource.subjects().find_map(|subject| self.deny_subject(subject)).map_or(Lead::Fine, Lead::Protected)
+        let protected = resource.subjects().find_map(|subject| self.protected(subject));
+        protected.map_or(Lead::Fine, |(name, found)| Lead::Protected(name, found))
     }
 
     /// pip takes a file's name from `Content-Disposition` before its URL's. One that can't be read goes.
@@ -81,16 +83,16 @@ impl Exchange {
                 headers.remove(CONTENT_DISPOSITION);
                 return None;
             };
-            if let Some(denial) = files.iter().find_map(|file| self.deny_subject(Subject::File(file))) {
-                return Some(denial);
+            if let Some((name, found)) = files.iter().find_map(|file| self.protected(Subject::File(file))) {
+                return Some(self.deny(&name, &found));
             }
         }
         None
     }
 
-    fn deny_subject(&self, subject: Subject<'_>) -> Option<Response<Body>> {
+    fn protected(&self, subject: Subject<'_>) -> Option<(String, Match<'_>)> {
         let found = self.policy.judge(subject).protected?;
-        Some(self.deny(&named(&self.policy, subject), &found))
+        Some((named(&self.policy, subject), found))
     }
 }
 
