@@ -8,6 +8,7 @@ mod forward;
 mod headers;
 pub mod judge;
 mod patient;
+mod pipe;
 mod reply;
 mod serve;
 mod upstream;

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::Response;
 use http::header::HeaderMap;
 use http_body_util::BodyExt;
-use http_body_util::channel::{Channel, Sender};
 use tokio::sync::oneshot;
 
-use super::super::body::{Body, BodyError, BrokenOff};
+use super::super::body::{Body, BodyError};
+use super::super::pipe::{Writer, pipe};
 use super::Exchange;
 use crate::pypi::Malformed;
 
@@ -30,7 +30,7 @@ pub(super) struct Failure {
 
 /// Where the pieces of an answer go.
 pub(super) struct Outlet {
-    sender: Sender<Bytes, BrokenOff>,
+    writer: Writer,
     /// Told once: that there is a first piece, or why there is none.
     started: Option<oneshot::Sender<Result<(), Failure>>>,
 }
@@ -38,20 +38,27 @@ pub(super) struct Outlet {
 impl Outlet {
     /// Sends a piece; `false` when the client has gone.
     pub(super) async fn send(&mut self, piece: impl Into<Bytes> + Send) -> bool {
+        self.start();
+        self.writer.send(piece).await
+    }
+
+    fn start(&mut self) {
         if let Some(started) = self.started.take() {
             // Nobody waits for it when the client has gone.
             drop(started.send(Ok(())));
         }
-        self.sender.send_data(piece.into()).await.is_ok()
     }
 
+    async fn finish(mut self) {
+        self.start();
+        self.writer.finish().await;
+    }
+
+    /// Ends without the end of the answer.
     fn fail(mut self, exchange: &Exchange, failure: Failure) {
         match self.started.take() {
             Some(started) => drop(started.send(Err(failure))),
-            None => {
-                let _too_late = exchange.fail(failure.reason, &failure.detail);
-                self.sender.abort(BrokenOff::new(failure.detail));
-            }
+            None => drop(exchange.fail(failure.reason, &failure.detail)),
         }
     }
 }
@@ -66,13 +73,14 @@ where
     W: Future<Output = (Outlet, Result<(), Failure>)> + Send + 'static,
 {
     let (started, first_piece) = oneshot::channel();
-    let (sender, body) = Channel::new(WAITING);
-    let work = work(Outlet { sender, started: Some(started) });
+    let (writer, body) = pipe(WAITING);
+    let work = work(Outlet { writer, started: Some(started) });
     let telling = Arc::clone(&exchange);
     exchange.shared.tasks.spawn(async move {
         let (outlet, outcome) = work.await;
-        if let Err(failure) = outcome {
-            outlet.fail(&telling, failure);
+        match outcome {
+            Ok(()) => outlet.finish().await,
+            Err(failure) => outlet.fail(&telling, failure),
         }
     });
     match first_piece.await {

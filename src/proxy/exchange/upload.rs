@@ -12,13 +12,13 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
-use http_body_util::channel::{Channel, Sender};
 use hyper::body::Incoming;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use super::super::body::{Body, BrokenOff, full, within_patience};
+use super::super::body::{Body, full, within_patience};
 use super::super::judge::PolicyJudge;
+use super::super::pipe::{Writer, pipe};
 use super::super::reply;
 use super::Exchange;
 use super::pages::record_hits;
@@ -144,9 +144,9 @@ impl Transfer<'_, '_> {
         if whole && let Some(all) = held.all_in_memory() {
             return Ok(exchange.passed_on(exchange.ask(method, exchange.upstream_headers(), full(all)).await));
         }
-        let (sender, body) = Channel::new(WAITING);
+        let (writer, body) = pipe(WAITING);
         let asking = exchange.ask(method, exchange.upstream_headers(), body.boxed());
-        let sending = self.send(held, sender);
+        let sending = self.send(held, writer);
         let (mut asking, mut sending) = (std::pin::pin!(asking), std::pin::pin!(sending));
         tokio::select! {
             // An index may answer before it has read all: what it has heard is enough for it.
@@ -157,16 +157,9 @@ impl Transfer<'_, '_> {
     }
 
     /// Sends what was held, and the rest as it comes; never more than is known to be fit.
-    async fn send(&mut self, mut held: Held, mut sender: Sender<Bytes, BrokenOff>) -> Result<(), Stop> {
-        let outcome = self.send_all(&mut held, &mut sender).await;
-        if outcome.is_err() {
-            // Not the end of the body, but its breaking off: the index must not take it for the whole.
-            sender.abort(BrokenOff::new("the upload is refused"));
-        }
-        outcome
-    }
-
-    async fn send_all(&mut self, held: &mut Held, sender: &mut Sender<Bytes, BrokenOff>) -> Result<(), Stop> {
+    ///
+    /// Whatever ends this early leaves a body that broke off: the index must not take it for the whole.
+    async fn send(&mut self, mut held: Held, writer: Writer) -> Result<(), Stop> {
         held.rewind().await.map_err(Stop::Spool)?;
         let (mut sent, mut waiting, mut ended) = (0_u64, BytesMut::new(), false);
         loop {
@@ -183,10 +176,11 @@ impl Transfer<'_, '_> {
             let piece = waiting.split_to(fit.min(waiting.len())).freeze();
             sent += piece.len() as u64;
             // An index that has gone has answered, or will be found to have gone.
-            if !piece.is_empty() && sender.send_data(piece).await.is_err() {
+            if !piece.is_empty() && !writer.send(piece).await {
                 return Ok(());
             }
             if ended && waiting.is_empty() {
+                writer.finish().await;
                 return Ok(());
             }
         }
