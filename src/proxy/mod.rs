@@ -64,10 +64,15 @@ pub(crate) struct Shared {
     upstream: Upstream,
     /// Places for pages that are large: each is in memory whole while it is filtered.
     large_pages: Semaphore,
+    /// Places for answers to mirrors' calls: each has a thread as long as it is read.
+    calls: Arc<Semaphore>,
 }
 
 /// Large pages in memory at once; more wait.
 const LARGE_PAGES: usize = 8;
+
+/// Mirrors' calls under way; more wait. There are 512 threads for what blocks, and DNS and files need some, too.
+const CALLS: usize = 32;
 
 impl Shared {
     /// The policy in force now.
@@ -130,6 +135,7 @@ impl Proxy {
         let admission = Admission::new(&settings.allow);
         let policy = ArcSwap::from_pointee(policy);
         let large_pages = Semaphore::new(LARGE_PAGES);
+        let calls = Arc::new(Semaphore::new(CALLS));
         let shared = Arc::new(Shared {
             settings,
             policy,
@@ -141,6 +147,7 @@ impl Proxy {
             dialer,
             upstream,
             large_pages,
+            calls,
         });
         for listener in listeners {
             let (serving, admission) = (Arc::clone(&shared), admission.clone());

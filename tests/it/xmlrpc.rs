@@ -1,6 +1,11 @@
 //! XML-RPC: three calls of mirrors pass, filtered; everything else is a fault.
 
-use http::{Method, Response};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use namewall::demo::StandIn;
 use namewall::demo::standin::body::{broken_after, full};
 
@@ -138,4 +143,31 @@ async fn a_fault_of_upstream_is_passed_on() {
     let world = world(fault.to_owned()).await;
     let text = post(&world, "/pypi", call("changelog_last_serial", "")).await.text();
     assert!(text.contains("<fault>") && text.contains("rate limited"), "{text}");
+}
+
+/// Each answer blocks a thread until it is read. Clients that don't read must leave threads for DNS and for others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_reads_hold_few_threads() {
+    let member = |n: usize| format!("<member>\n<name>project-{n}</name>\n<value><int>{n}</int></value>\n</member>\n");
+    let many: String = (0..30_000).map(member).collect();
+    let world = world(answer_of(&format!("<struct>\n{many}</struct>"))).await;
+    let tcp = world.connect("pypi.org:443").await.unwrap();
+    let tls = world.tls(tcp, "pypi.org", true).await.unwrap();
+    let mut client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (sender, connection) =
+        client.initial_stream_window_size(16_384).handshake::<_, Full<Bytes>>(TokioIo::new(tls)).await.unwrap();
+    let mut held = tokio::task::JoinSet::new();
+    held.spawn(async move { drop(connection.await) });
+    for _ in 0..60 {
+        let mut sender = sender.clone();
+        let request = Request::post("https://pypi.org/pypi").header("content-type", "text/xml");
+        let request = request.body(Full::from(call("list_packages_with_serial", ""))).unwrap();
+        held.spawn(async move {
+            let _unread = sender.send_request(request).await;
+            std::future::pending::<()>().await;
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let asked = world.standin.log().len();
+    assert!((1..=32).contains(&asked), "{asked} answers at once");
 }

@@ -10,7 +10,7 @@ use http::header::HeaderMap;
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 
-use super::super::body::{Body, BodyError};
+use super::super::body::{Body, BodyError, within_patience};
 use super::super::pipe::{Writer, pipe};
 use super::Exchange;
 use crate::pypi::Malformed;
@@ -30,16 +30,22 @@ pub(super) struct Failure {
 
 /// Where the pieces of an answer go.
 pub(super) struct Outlet {
-    writer: Writer,
+    /// Until the client has gone: what it lacks then can't be made good.
+    writer: Option<Writer>,
     /// Told once: that there is a first piece, or why there is none.
     started: Option<oneshot::Sender<Result<(), Failure>>>,
 }
 
 impl Outlet {
-    /// Sends a piece; `false` when the client has gone.
+    /// Sends a piece; `false` when the client has gone, or has not read on for too long: over HTTP/2 no write tells.
     pub(super) async fn send(&mut self, piece: impl Into<Bytes> + Send) -> bool {
         self.start();
-        self.writer.send(piece).await
+        let Some(writer) = &self.writer else { return false };
+        let arrived = within_patience(writer.send(piece)).await.unwrap_or(false);
+        if !arrived {
+            self.writer = None;
+        }
+        arrived
     }
 
     fn start(&mut self) {
@@ -51,7 +57,9 @@ impl Outlet {
 
     async fn finish(mut self) {
         self.start();
-        self.writer.finish().await;
+        if let Some(writer) = self.writer {
+            let _in_time = within_patience(writer.finish()).await;
+        }
     }
 
     /// Ends without the end of the answer.
@@ -74,7 +82,7 @@ where
 {
     let (started, first_piece) = oneshot::channel();
     let (writer, body) = pipe(WAITING);
-    let work = work(Outlet { writer, started: Some(started) });
+    let work = work(Outlet { writer: Some(writer), started: Some(started) });
     let telling = Arc::clone(&exchange);
     exchange.shared.tasks.spawn(async move {
         let (outlet, outcome) = work.await;
