@@ -10,8 +10,9 @@ use http::header::HeaderMap;
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 
-use super::super::body::{Body, BodyError, within_patience};
+use super::super::body::{Body, BodyError, LARGE, full, within_patience};
 use super::super::pipe::{Writer, pipe};
+use super::super::{ROOM, ROOMS};
 use super::Exchange;
 use crate::pypi::Malformed;
 
@@ -100,6 +101,28 @@ where
         Ok(Err(failure)) => exchange.fail(failure.reason, &failure.detail),
         Err(_cut_off) => exchange.fail("draining", "the proxy is stopping"),
     }
+}
+
+/// A body that is known whole, and may be large. A large one waits for room, and ends when its reader stops reading: a
+/// client that asks for many pages and reads none would fill the memory with them.
+pub(super) async fn whole(exchange: &Exchange, mut body: Bytes) -> Body {
+    if body.len() <= LARGE {
+        return full(body);
+    }
+    let rooms = u32::try_from((body.len() / ROOM).min(ROOMS)).unwrap_or(1);
+    let room = Arc::clone(&exchange.shared.rooms).acquire_many_owned(rooms).await;
+    let (writer, pipe) = pipe(WAITING);
+    exchange.shared.tasks.spawn(async move {
+        while !body.is_empty() {
+            let piece = body.split_to(LARGE.min(body.len()));
+            if !within_patience(writer.send(piece)).await.unwrap_or(false) {
+                return;
+            }
+        }
+        let _in_time = within_patience(writer.finish()).await;
+        drop(room);
+    });
+    pipe.boxed()
 }
 
 impl From<BodyError> for Failure {
