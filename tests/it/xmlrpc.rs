@@ -138,6 +138,22 @@ async fn answers_that_cannot_be_trusted() {
 }
 
 #[tokio::test]
+async fn no_other_status_brings_a_list_along() {
+    for (status, expected) in [(203, 502), (206, 502), (403, 403), (503, 503)] {
+        let list = all_projects();
+        let pypi = StandIn::builder().responder(move |_| {
+            let response = Response::builder().status(status).header("content-type", "text/xml");
+            let body = if status < 300 { list.clone() } else { "busy".to_owned() };
+            response.body(full(body)).ok()
+        });
+        let world = World::with(pypi, RULES).await;
+        let answer = post(&world, "/pypi", call("list_packages_with_serial", "")).await;
+        assert_eq!(answer.status, expected, "{status}");
+        assert!(!answer.text().contains("Acme_Core"), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_fault_of_upstream_is_passed_on() {
     let fault = "<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-32500</int></value></member><member><name>faultString</name><value><string>RuntimeError: rate limited</string></value></member></struct></value></fault></methodResponse>";
     let world = world(fault.to_owned()).await;

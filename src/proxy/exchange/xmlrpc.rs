@@ -14,6 +14,7 @@ use super::super::judge::PolicyJudge;
 use super::super::reply;
 use super::Exchange;
 use super::pages::record_hits;
+use super::plan::pass_error;
 use super::stream::{self, Failure, Outlet, PIECE};
 use super::tell::Told;
 use crate::pypi::negotiate::expect;
@@ -47,8 +48,11 @@ pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>)
         Err(error) => return exchange.fail_upstream(&error),
     };
     let content_type = upstream.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if upstream.status() != StatusCode::OK {
-        return exchange.relay(upstream);
+    match upstream.status() {
+        StatusCode::OK => {}
+        status if status.is_client_error() || status.is_server_error() => return pass_error(&exchange, upstream).await,
+        status if status.is_redirection() => return exchange.relay(upstream),
+        status => return exchange.fail("upstream-status", &format!("upstream answered {status} to a call")),
     }
     if let Err(malformed) = expect(content_type, &["text/xml", "application/xml"]) {
         return exchange.fail(malformed.reason(), &malformed.to_string());
