@@ -8,8 +8,8 @@ mod forward;
 mod headers;
 pub mod judge;
 mod patient;
+mod pipe;
 mod reply;
-mod sender;
 mod serve;
 mod upstream;
 mod validators;
@@ -64,10 +64,21 @@ pub(crate) struct Shared {
     upstream: Upstream,
     /// Places for pages that are large: each is in memory whole while it is filtered.
     large_pages: Semaphore,
+    /// Room for large pages on their way to clients, in pieces of [`ROOM`] bytes.
+    rooms: Arc<Semaphore>,
+    /// Places for answers to mirrors' calls: each has a thread as long as it is read.
+    calls: Arc<Semaphore>,
 }
 
 /// Large pages in memory at once; more wait.
 const LARGE_PAGES: usize = 8;
+
+/// Large pages on their way to clients: 256 MiB in all, more wait.
+const ROOM: usize = 64 * 1024;
+const ROOMS: usize = 4096;
+
+/// Mirrors' calls under way; more wait. There are 512 threads for what blocks, and DNS and files need some, too.
+const CALLS: usize = 32;
 
 impl Shared {
     /// The policy in force now.
@@ -130,6 +141,8 @@ impl Proxy {
         let admission = Admission::new(&settings.allow);
         let policy = ArcSwap::from_pointee(policy);
         let large_pages = Semaphore::new(LARGE_PAGES);
+        let rooms = Arc::new(Semaphore::new(ROOMS));
+        let calls = Arc::new(Semaphore::new(CALLS));
         let shared = Arc::new(Shared {
             settings,
             policy,
@@ -141,6 +154,8 @@ impl Proxy {
             dialer,
             upstream,
             large_pages,
+            rooms,
+            calls,
         });
         for listener in listeners {
             let (serving, admission) = (Arc::clone(&shared), admission.clone());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use namewall::demo::StandIn;
-use namewall::demo::standin::body::pieces;
+use namewall::demo::standin::body::{full, pieces};
 
 use crate::world::JSON;
 
@@ -143,4 +143,29 @@ async fn a_long_answer_to_a_mirrors_call_passes_in_constant_memory() {
         assert_eq!(status, "200");
         assert!(size.parse::<usize>().unwrap() > length * 9 / 10, "{size} of {length}");
     });
+}
+
+/// Pages wait for room, so that those who ask for many and read none don't fill the memory.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_pages_that_nobody_reads_are_few() {
+    const LENGTH: usize = 24_000_000;
+    const READERS: u64 = 40;
+    let page = format!(r#"{{"meta":{{"api-version":"1.4"}},"name":"six","files":[],"x":"{}"}}"#, "y".repeat(LENGTH));
+    let page = Bytes::from(page);
+    let standin = StandIn::builder().responder(move |asked| {
+        let body = (asked.path() == "/simple/six/").then(|| full(page.clone()))?;
+        Response::builder().header("content-type", JSON).body(body).ok()
+    });
+    let standin = standin.start().await.unwrap();
+    let run = Run::before(&standin);
+    let before = peak(run.serving.0.id());
+    std::thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| run.curl("https://pypi.org/simple/six/", &["--limit-rate", "1k", "--max-time", "15"]));
+        }
+    });
+    let grown = peak(run.serving.0.id()) - before;
+    eprintln!("peak memory grew by {grown} KiB");
+    assert!(grown < READERS * LENGTH as u64 / 1024 * 5 / 6, "{grown} KiB");
 }

@@ -1,5 +1,7 @@
 //! The list of all projects: filtered as it streams.
 
+use std::time::Duration;
+
 use namewall::demo::{Project, StandIn};
 
 use crate::world::{Ask, HTML, JSON, RULES, World};
@@ -68,5 +70,34 @@ async fn what_is_no_list_is_a_502() {
         let world = World::with(pypi, RULES).await;
         let answer = world.get("/simple/").await;
         assert!(answer.status == 502 || answer.body.is_err(), "{body}: {answer:?}");
+    }
+}
+
+/// A proxy that is stopped in a hurry cuts lists off; as HTML, what has come by then could pass for all there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_cut_off_is_no_complete_answer() {
+    let pypi = StandIn::builder().responder(|asked| {
+        let projects = (0..200).map(|at| {
+            let many: String = (0..1000).map(|n| format!(r#"{{"name":"six-{at}-{n}"}},"#)).collect();
+            if at == 0 { format!(r#"{{"meta":{{}},"projects":[{many}"#) } else { many }
+        });
+        let body = namewall::demo::standin::body::pieces(projects, Duration::from_millis(50));
+        (asked.path() == "/simple/").then(|| http::Response::builder().header("content-type", JSON).body(body).unwrap())
+    });
+    let world = World::with(pypi, RULES).await;
+    let mut answers = Vec::new();
+    for number in 0..16 {
+        let mut ask = Ask::get("pypi.org", "/simple/").header("accept", HTML);
+        ask.h2 = number % 4 == 0;
+        let tcp = world.connect("pypi.org:443").await.unwrap();
+        let tls = world.tls(tcp, "pypi.org", ask.h2).await.unwrap();
+        answers.push(tokio::spawn(async move { crate::world::exchange(tls, &ask).await }));
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (_standin, proxy, _folder) = world.into_parts();
+    proxy.stop(std::future::ready(())).await;
+    for answer in answers {
+        let answer = answer.await.unwrap();
+        assert!(answer.status == 200 && answer.body.is_err(), "{} {:?}", answer.status, answer.body.map(|b| b.len()));
     }
 }

@@ -1,6 +1,11 @@
 //! XML-RPC: three calls of mirrors pass, filtered; everything else is a fault.
 
-use http::{Method, Response};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use namewall::demo::StandIn;
 use namewall::demo::standin::body::{broken_after, full};
 
@@ -133,6 +138,22 @@ async fn answers_that_cannot_be_trusted() {
 }
 
 #[tokio::test]
+async fn no_other_status_brings_a_list_along() {
+    for (status, expected) in [(203, 502), (206, 502), (403, 403), (503, 503)] {
+        let list = all_projects();
+        let pypi = StandIn::builder().responder(move |_| {
+            let response = Response::builder().status(status).header("content-type", "text/xml");
+            let body = if status < 300 { list.clone() } else { "busy".to_owned() };
+            response.body(full(body)).ok()
+        });
+        let world = World::with(pypi, RULES).await;
+        let answer = post(&world, "/pypi", call("list_packages_with_serial", "")).await;
+        assert_eq!(answer.status, expected, "{status}");
+        assert!(!answer.text().contains("Acme_Core"), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_fault_of_upstream_is_passed_on() {
     let fault = "<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-32500</int></value></member><member><name>faultString</name><value><string>RuntimeError: rate limited</string></value></member></struct></value></fault></methodResponse>";
     let world = world(fault.to_owned()).await;
@@ -151,4 +172,31 @@ async fn answers_of_another_status_are_errors_or_none() {
         assert_eq!(answer.status, expected, "{answer:?}");
         assert!(!answer.text().to_lowercase().contains("acme"), "{status}: {answer:?}");
     }
+}
+
+/// Each answer blocks a thread until it is read. Clients that don't read must leave threads for DNS and for others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_reads_hold_few_threads() {
+    let member = |n: usize| format!("<member>\n<name>project-{n}</name>\n<value><int>{n}</int></value>\n</member>\n");
+    let many: String = (0..30_000).map(member).collect();
+    let world = world(answer_of(&format!("<struct>\n{many}</struct>"))).await;
+    let tcp = world.connect("pypi.org:443").await.unwrap();
+    let tls = world.tls(tcp, "pypi.org", true).await.unwrap();
+    let mut client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (sender, connection) =
+        client.initial_stream_window_size(16_384).handshake::<_, Full<Bytes>>(TokioIo::new(tls)).await.unwrap();
+    let mut held = tokio::task::JoinSet::new();
+    held.spawn(async move { drop(connection.await) });
+    for _ in 0..60 {
+        let mut sender = sender.clone();
+        let request = Request::post("https://pypi.org/pypi").header("content-type", "text/xml");
+        let request = request.body(Full::from(call("list_packages_with_serial", ""))).unwrap();
+        held.spawn(async move {
+            let _unread = sender.send_request(request).await;
+            std::future::pending::<()>().await;
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let asked = world.standin.log().len();
+    assert!((1..=32).contains(&asked), "{asked} answers at once");
 }

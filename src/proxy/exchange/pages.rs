@@ -9,12 +9,13 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use url::Url;
 
-use super::super::body::{Body, LARGE, Whole, empty, full};
+use super::super::body::{Body, LARGE, Whole, empty};
 use super::super::coding::Coding;
 use super::super::judge::{Hit, PolicyJudge};
 use super::super::reply;
 use super::Exchange;
 use super::plan::{Plan, content_type};
+use super::stream;
 use super::tell::Told;
 use crate::pypi::Malformed;
 use crate::pypi::filter::{self, Received, filter_page};
@@ -55,7 +56,7 @@ pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: R
         work()
     };
     match judged {
-        Ok(judged) => finish(&exchange, &plan, &headers, judged, whole),
+        Ok(judged) => finish(&exchange, &plan, &headers, judged, whole).await,
         Err(malformed) => exchange.fail(malformed.reason(), &malformed.to_string()),
     }
 }
@@ -115,7 +116,13 @@ fn hiding_rules(hits: &[Hit<'_>]) -> String {
     hits.iter().filter(|hit| hit.hides).map(|hit| hit.found.rule.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn finish(exchange: &Exchange, plan: &Plan, upstream: &HeaderMap, judged: Judged, whole: Whole<'_>) -> Response<Body> {
+async fn finish(
+    exchange: &Exchange,
+    plan: &Plan,
+    upstream: &HeaderMap,
+    judged: Judged,
+    whole: Whole<'_>,
+) -> Response<Body> {
     if judged.emptied {
         // All its files are protected, so the page is: an empty page would stop uv from asking the next index.
         let mut response = reply::not_found(exchange.resource.absent);
@@ -141,7 +148,7 @@ fn finish(exchange: &Exchange, plan: &Plan, upstream: &HeaderMap, judged: Judged
     if let Ok(content_type) = HeaderValue::try_from(judged.content_type) {
         headers.insert(CONTENT_TYPE, content_type);
     }
-    let mut response = Response::new(if exchange.is_head() { empty() } else { full(body) });
+    let mut response = Response::new(if exchange.is_head() { empty() } else { stream::whole(exchange, body).await });
     *response.headers_mut() = headers;
     if !judged.rules.is_empty() {
         reply::mark(&mut response, Outcome::Filtered, Some(&judged.rules));

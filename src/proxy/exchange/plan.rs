@@ -149,7 +149,7 @@ pub(super) async fn without_page(exchange: &Exchange, response: Response<Incomin
 
 /// An error page of upstream's: it names nothing, but it must not be remembered, and it is not in a coding that the
 /// client has asked for.
-async fn pass_error(exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
+pub(super) async fn pass_error(exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     let words = Whole::read(&parts.headers, body, &exchange.shared.large_pages).await.map(|whole| whole.plain);
     strip_for_client(&mut parts.headers);

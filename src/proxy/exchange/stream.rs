@@ -7,10 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::header::HeaderMap;
+use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 
-use super::super::body::{Body, BodyError};
-use super::super::sender::{Sender, channel};
+use super::super::body::{Body, BodyError, LARGE, full, within_patience};
+use super::super::pipe::{Writer, pipe};
+use super::super::{ROOM, ROOMS};
 use super::Exchange;
 use crate::pypi::Malformed;
 
@@ -26,28 +28,43 @@ pub(super) struct Failure {
 
 /// Where the pieces of an answer go.
 pub(super) struct Outlet {
-    sender: Sender,
+    /// Until the client has gone: what it lacks then can't be made good.
+    writer: Option<Writer>,
     /// Told once: that there is a first piece, or why there is none.
     started: Option<oneshot::Sender<Result<(), Failure>>>,
 }
 
 impl Outlet {
-    /// Sends a piece; `false` when the client has gone.
+    /// Sends a piece; `false` when the client has gone, or has not read on for too long: over HTTP/2 no write tells.
     pub(super) async fn send(&mut self, piece: impl Into<Bytes> + Send) -> bool {
+        self.start();
+        let Some(writer) = &self.writer else { return false };
+        let arrived = within_patience(writer.send(piece)).await.unwrap_or(false);
+        if !arrived {
+            self.writer = None;
+        }
+        arrived
+    }
+
+    fn start(&mut self) {
         if let Some(started) = self.started.take() {
             // Nobody waits for it when the client has gone.
             drop(started.send(Ok(())));
         }
-        self.sender.send(piece.into()).await
     }
 
+    async fn finish(mut self) {
+        self.start();
+        if let Some(writer) = self.writer {
+            let _in_time = within_patience(writer.finish()).await;
+        }
+    }
+
+    /// Ends without the end of the answer.
     fn fail(mut self, exchange: &Exchange, failure: Failure) {
         match self.started.take() {
             Some(started) => drop(started.send(Err(failure))),
-            None => {
-                let _too_late = exchange.fail(failure.reason, &failure.detail);
-                self.sender.break_off(failure.detail);
-            }
+            None => drop(exchange.fail(failure.reason, &failure.detail)),
         }
     }
 }
@@ -62,25 +79,47 @@ where
     W: Future<Output = (Outlet, Result<(), Failure>)> + Send + 'static,
 {
     let (started, first_piece) = oneshot::channel();
-    let (sender, body) = channel();
-    let work = work(Outlet { sender, started: Some(started) });
+    let (writer, body) = pipe();
+    let work = work(Outlet { writer: Some(writer), started: Some(started) });
     let telling = Arc::clone(&exchange);
     exchange.shared.tasks.spawn(async move {
         let (outlet, outcome) = work.await;
         match outcome {
-            Ok(()) => outlet.sender.finish(),
+            Ok(()) => outlet.finish().await,
             Err(failure) => outlet.fail(&telling, failure),
         }
     });
     match first_piece.await {
         Ok(Ok(())) => {
-            let mut response = Response::new(body);
+            let mut response = Response::new(body.boxed());
             *response.headers_mut() = headers;
             response
         }
         Ok(Err(failure)) => exchange.fail(failure.reason, &failure.detail),
         Err(_cut_off) => exchange.fail("draining", "the proxy is stopping"),
     }
+}
+
+/// A body that is known whole, and may be large. A large one waits for room, and ends when its reader stops reading: a
+/// client that asks for many pages and reads none would fill the memory with them.
+pub(super) async fn whole(exchange: &Exchange, mut body: Bytes) -> Body {
+    if body.len() <= LARGE {
+        return full(body);
+    }
+    let rooms = u32::try_from((body.len() / ROOM).min(ROOMS)).unwrap_or(1);
+    let room = Arc::clone(&exchange.shared.rooms).acquire_many_owned(rooms).await;
+    let (writer, pipe) = pipe();
+    exchange.shared.tasks.spawn(async move {
+        while !body.is_empty() {
+            let piece = body.split_to(LARGE.min(body.len()));
+            if !within_patience(writer.send(piece)).await.unwrap_or(false) {
+                return;
+            }
+        }
+        let _in_time = within_patience(writer.finish()).await;
+        drop(room);
+    });
+    pipe.boxed()
 }
 
 impl From<BodyError> for Failure {

@@ -17,8 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::super::body::{Body, full, within_patience};
 use super::super::judge::PolicyJudge;
+use super::super::pipe::{Writer, pipe};
 use super::super::reply;
-use super::super::sender::{Sender, channel};
 use super::Exchange;
 use super::pages::record_hits;
 use super::tell::Told;
@@ -144,9 +144,9 @@ impl Transfer<'_, '_> {
         if whole && let Some(all) = held.all_in_memory() {
             return Ok(exchange.passed_on(exchange.ask(method, exchange.upstream_headers(), full(all)).await));
         }
-        let (sender, body) = channel();
-        let asking = exchange.ask(method, exchange.upstream_headers(), body);
-        let sending = self.send(held, sender);
+        let (writer, body) = pipe();
+        let asking = exchange.ask(method, exchange.upstream_headers(), body.boxed());
+        let sending = self.send(held, writer);
         let (mut asking, mut sending) = (std::pin::pin!(asking), std::pin::pin!(sending));
         tokio::select! {
             // An index may answer before it has read all: what it has heard is enough for it.
@@ -157,16 +157,9 @@ impl Transfer<'_, '_> {
     }
 
     /// Sends what was held, and the rest as it comes; never more than is known to be fit.
-    async fn send(&mut self, mut held: Held, mut sender: Sender) -> Result<(), Stop> {
-        let outcome = self.send_all(&mut held, &mut sender).await;
-        match outcome {
-            Ok(()) => sender.finish(),
-            Err(_) => sender.break_off("the upload is refused"),
-        }
-        outcome
-    }
-
-    async fn send_all(&mut self, held: &mut Held, sender: &mut Sender) -> Result<(), Stop> {
+    ///
+    /// Whatever ends this early leaves a body that broke off: the index must not take it for the whole.
+    async fn send(&mut self, mut held: Held, writer: Writer) -> Result<(), Stop> {
         held.rewind().await.map_err(Stop::Spool)?;
         let (mut sent, mut waiting, mut ended) = (0_u64, BytesMut::new(), false);
         loop {
@@ -183,10 +176,11 @@ impl Transfer<'_, '_> {
             let piece = waiting.split_to(fit.min(waiting.len())).freeze();
             sent += piece.len() as u64;
             // An index that has gone has answered, or will be found to have gone.
-            if !piece.is_empty() && !sender.send(piece).await {
+            if !piece.is_empty() && !writer.send(piece).await {
                 return Ok(());
             }
             if ended && waiting.is_empty() {
+                writer.finish().await;
                 return Ok(());
             }
         }

@@ -44,6 +44,8 @@ pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>)
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     headers.insert(ACCEPT, HeaderValue::from_static("text/xml"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    // An answer blocks a thread, however slowly it is read.
+    let place = Arc::clone(&exchange.shared.calls).acquire_owned().await;
     let upstream = match exchange.ask(Method::POST, headers, full(call.render())).await {
         Ok(response) => response,
         Err(error) => return exchange.fail_upstream(&error),
@@ -58,7 +60,12 @@ pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>)
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let working = Arc::clone(&exchange);
-    stream::answer(exchange, headers, move |outlet| filter(working, call, upstream, outlet)).await
+    stream::answer(exchange, headers, move |outlet| async move {
+        let filtered = filter(working, call, upstream, outlet).await;
+        drop(place);
+        filtered
+    })
+    .await
 }
 
 /// The call, or why it may not pass.

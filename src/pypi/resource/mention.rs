@@ -7,6 +7,12 @@ use crate::name::{FileName, ProjectName};
 /// Query keys whose values are searches: `/search/?q=…`, `/pypi?:action=search&term=…`. Each word may be a name.
 const SEARCH_KEYS: [&str; 4] = ["name", "q", "term", "project"];
 
+/// Query keys of PyPI's own. Any other may be a name itself.
+const OWN_KEYS: [&str; 16] = [
+    ":action", "c", "format", "name", "next", "o", "page", "project", "q", "serial", "sort", "term", "token",
+    "username", "version", "",
+];
+
 /// The names in a URL.
 #[derive(Debug, Default)]
 pub(super) struct Mentions {
@@ -41,12 +47,15 @@ impl Mentions {
         }
     }
 
-    /// Whatever a query could name: each value, each segment of a value that is a path, and each word of a search.
+    /// Whatever a query could name: each key that isn't PyPI's own, each value, each segment of a value that is a path, and each word of a search.
     pub(super) fn query(&mut self, query: &str) {
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
             // The route names the action, and nothing else does.
             if key == ":action" {
                 continue;
+            }
+            if !OWN_KEYS.contains(&key.as_ref()) {
+                self.segments(key.split(['/', '[', ']']));
             }
             self.segments(value.split(['/', '?', '&', '=', '#']));
             if SEARCH_KEYS.contains(&key.as_ref()) {

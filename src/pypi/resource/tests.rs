@@ -100,6 +100,9 @@ fn every_route_names_its_project() {
         (&get, "/search/?q=tools+acme", Kind::Listing, Absent::Page),
         (&get, "/search/?q=%22acme%22", Kind::Listing, Absent::Page),
         (&get, "/search/?q=acme*,foo", Kind::Listing, Absent::Page),
+        (&get, "/search/?q=&acme", Kind::Listing, Absent::Page),
+        (&get, "/help/?acme=1", Kind::Web, Absent::Page),
+        (&get, "/help/?x[acme]=1", Kind::Web, Absent::Page),
         (&get, "/user/acme/", Kind::Listing, Absent::Page),
         (&get, "/u/acme/", Kind::Listing, Absent::Page),
         (&get, "/org/acme/", Kind::Listing, Absent::Page),
@@ -179,6 +182,7 @@ fn pypis_own_words_are_nobodys_names() {
         assert!(!names(&resource).contains(&first), "{target}: {resource:?}");
     }
     assert!(names(&index("/static/acme/x.js")).contains(&"acme"), "what follows is judged");
+    assert_eq!(names(&index("/search/?q=&o=&c=&page=&name=&version=&format=")), Vec::<&str>::new());
     // On a host where they are no routes of PyPI's, they are anybody's.
     let docs = Resource::of(SiteKind::Files, &Method::GET, "/help/index.html").unwrap();
     assert!(names(&docs).contains(&"help"));
