@@ -88,7 +88,7 @@ pub(super) fn strip_for_upstream(headers: &mut HeaderMap) {
 /// Takes off the page that a reader came from: its URL may be that of a hidden project. (Forms keep it, for PyPI's
 /// protection against cross-site requests.)
 pub(super) fn strip_referer(method: &Method, headers: &mut HeaderMap) {
-    if matches!(*method, Method::GET | Method::HEAD) {
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         headers.remove(http::header::REFERER);
     }
 }

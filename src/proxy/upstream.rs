@@ -29,10 +29,14 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
 /// How long an answer may take to a request with a body, or of a server of which we know nothing.
 pub(super) const LONG_ANSWER: Duration = Duration::from_secs(15 * 60);
+/// How long an upload may take from its beginning to its answer: a day, since a slow line is no fault. Each piece of it,
+/// and the answer once all is sent, has a limit of its own.
+pub(super) const UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an unused connection is kept.
 const KEEP: Duration = Duration::from_secs(60);
-/// HTTP/2 flow-control windows: the defaults throttle large files on long links.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+/// HTTP/2 flow-control windows: the defaults throttle large pages on long links, and this much of a page that waits for
+/// its place is in memory. (Files come over HTTP/1.1.)
+const STREAM_WINDOW: u32 = 1024 * 1024;
 /// As large as it can be: one stream that nobody reads must not hold up the others of its connection.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 

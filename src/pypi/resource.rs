@@ -113,7 +113,7 @@ impl Resource {
         };
         let decoded = path::decode(raw_path)?;
         let path = Path::split(&decoded);
-        let mut found = find(site, method, &path.segments);
+        let mut found = find(site, method, &path);
         // Whatever was lost in normalising the path may be what another server on the way sees.
         if path.normalised {
             found.mentions.segments(path::raw_segments(&decoded));
@@ -155,7 +155,8 @@ struct Found {
 }
 
 /// Looks the path up: first in the table, then by its looks.
-fn find(site: SiteKind, method: &Method, segments: &[&str]) -> Found {
+fn find(site: SiteKind, method: &Method, path: &Path<'_>) -> Found {
+    let (segments, trailing_slash) = (&*path.segments, path.trailing_slash);
     let below = match site {
         SiteKind::Mirror => routes::below_prefix(segments),
         SiteKind::Index | SiteKind::Files | SiteKind::Upload => None,
@@ -164,7 +165,8 @@ fn find(site: SiteKind, method: &Method, segments: &[&str]) -> Found {
     let known = routes::ROUTES.iter().find(|route| route.fits(site, method, segments));
     let found = known.map_or_else(|| Found::unknown(segments), |route| Found::on(route, segments));
     match site {
-        SiteKind::Files | SiteKind::Mirror if found.kind == Kind::Web => found.or_file(segments),
+        SiteKind::Files if found.kind == Kind::Web => found.or_file(segments),
+        SiteKind::Mirror if found.kind == Kind::Web => found.or_file(segments).or_listing(segments, trailing_slash),
         _ => found,
     }
 }
@@ -217,6 +219,15 @@ impl Found {
             self.mentions = Mentions::default();
             self.mentions.segments(segments.iter().copied().take(segments.len() - 1));
             self.mentions.files.push(file);
+        }
+        self
+    }
+
+    /// A folder on a mirror may list projects, or their files: web servers' indexes do, and devpi's and Artifactory's.
+    fn or_listing(mut self, segments: &[&str], trailing_slash: bool) -> Self {
+        let is_page = |last: &&str| trailing_slash || !last.contains('.') || last.ends_with(".html");
+        if self.kind == Kind::Web && segments.last().is_none_or(is_page) {
+            self.kind = Kind::Listing;
         }
         self
     }

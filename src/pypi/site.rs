@@ -109,6 +109,13 @@ pub fn site_of(sites: &Sites, host: &HostName) -> Option<Site> {
     Some(Site { host: host.clone(), kind: *kind })
 }
 
+/// The labels of `host` that stand before the intercepted host which it is below; none if it is one itself.
+pub fn labels_below<'h>(sites: &Sites, host: &'h HostName) -> impl Iterator<Item = &'h str> {
+    let parent = host.with_parents().find(|name| sites.contains_key(*name)).unwrap_or_default();
+    let front = host.as_str().strip_suffix(parent).unwrap_or_default();
+    front.split('.').filter(|label| !label.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +129,16 @@ mod tests {
         }
         for host in ["map.fastly.net", "xpython.map.fastly.net", "151.101.0.222", "www.python.org"] {
             assert!(!is_edge(&host.parse().unwrap()), "{host}");
+        }
+    }
+
+    #[test]
+    fn labels_below_our_hosts() {
+        let sites: Sites = default_sites().collect();
+        let labels = |host: &str| labels_below(&sites, &host.parse().unwrap()).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(labels("a.acme.pypi.org"), ["a", "acme"]);
+        for host in ["pypi.org", "test.pypi.org"] {
+            assert!(labels(host).is_empty(), "{host}");
         }
     }
 

@@ -94,3 +94,13 @@ async fn the_upload_host_is_judged_like_the_others() {
     assert!(world.ask(post("/pypi")).await.text().contains("<fault>"));
     assert_eq!(world.standin.log().len(), 0);
 }
+
+#[tokio::test]
+async fn a_name_below_our_hosts_is_judged_before_it_is_looked_up() {
+    let world = World::new().await;
+    for host in ["acme-core.pypi.org", "x.acme-core.pypi.org", "acme-core.files.pythonhosted.org"] {
+        let answer = world.ask(Ask::get(host, "/help/")).await;
+        assert_eq!((answer.status.as_u16(), answer.header("namewall-rule")), (404, "acme"), "{host}");
+    }
+    assert!(world.standin.log().is_empty() && world.leaked().is_empty());
+}

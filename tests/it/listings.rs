@@ -147,3 +147,22 @@ async fn lists_are_revalidated_and_answer_no_other_methods() {
         assert_eq!(answer.status, 405, "{method}");
     }
 }
+
+#[tokio::test]
+async fn a_redirect_in_place_of_a_page_has_no_body() {
+    let pypi = StandIn::builder().responder(|asked| {
+        let moved = Response::builder().status(302).header("location", "/help/").header("content-type", "text/html");
+        (asked.path() != "/help/").then(|| moved.body(full(SEARCH)).unwrap())
+    });
+    let world = World::with(pypi, RULES).await;
+    for target in ["/search/?q=x", "/simple/six/", "/simple/", "/pypi/six/json", "/rss/updates.xml", "/user/somebody/"]
+    {
+        let answer = world.ask(Ask::get("pypi.org", target)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location"), answer.text().as_str()),
+            (302, "/help/", ""),
+            "{target}"
+        );
+        assert_eq!(answer.header("content-type"), "", "{target}");
+    }
+}

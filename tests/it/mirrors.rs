@@ -111,3 +111,21 @@ async fn a_mirror_with_json_is_read_as_pypi_is() {
     assert_eq!(page.header("content-type"), JSON);
     assert!(page.text().contains("../../p/six-1.0.tar.gz") && !page.text().contains("six-2.0"), "{}", page.text());
 }
+
+#[tokio::test]
+async fn folders_that_list_projects_list_none_that_is_protected() {
+    const FOLDER: &str =
+        "<html><body><h1>Index of /</h1><a href=\"acme-core/\">acme-core/</a> <a href=\"six/\">six/</a></body></html>";
+    let world = world("text/html", FOLDER).await;
+    for target in ["/", "/root/pypi/", "/root/pypi", "/packages/source/a/", "/pypi/web/"] {
+        let answer = get(&world, target, "text/html").await;
+        assert_eq!((answer.status.as_u16(), answer.header("namewall-decision")), (200, "filtered"), "{target}");
+        assert!(!answer.text().contains("acme"), "{target}: {}", answer.text());
+    }
+    // What such a host has besides is nobody's business.
+    let world = self::world("application/octet-stream", "any bytes").await;
+    for target in ["/iso/", "/iso/debian-13.iso", "/README"] {
+        let answer = get(&world, target, "*/*").await;
+        assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "any bytes"), "{target}");
+    }
+}

@@ -255,3 +255,22 @@ async fn clients_that_stop_in_the_middle() {
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
     assert_eq!(world.standin.uploads().len(), 1);
 }
+
+/// A client that listens only when it has said all is told why, however long that takes.
+#[tokio::test]
+async fn a_long_upload_that_is_refused_is_heard_out() {
+    let world = World::new().await;
+    let body = twine("acme-core", "acme_core-1.0.tar.gz", &vec![7; 60_000_000]);
+    let tcp = world.connect("upload.pypi.org:443").await.unwrap();
+    let mut tls = world.tls(tcp, UPLOAD, false).await.unwrap();
+    let head = format!(
+        "POST /legacy/ HTTP/1.1\r\nHost: {UPLOAD}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    tls.write_all(head.as_bytes()).await.unwrap();
+    tls.write_all(&body).await.unwrap();
+    let mut answer = [0; 61];
+    tls.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 403 Forbidden: acme-core is protected by namewall ru");
+    assert_eq!(world.standin.log().len(), 0);
+}

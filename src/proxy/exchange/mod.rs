@@ -18,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap};
 use http::request::Parts;
+use http::response;
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
@@ -27,13 +28,13 @@ use hyper::body::Incoming;
 use self::tell::Told;
 use super::Shared;
 use super::body::{Body, empty, passed, streamed};
-use super::headers::{strip_body_fields, strip_for_client, strip_for_upstream, strip_referer};
+use super::headers::{strip_body_fields, strip_for_client, strip_for_upstream, strip_of_other_body, strip_referer};
 use super::reply;
-use super::upstream::{ANSWER, LONG_ANSWER, Size, UpstreamError};
-use crate::name::{Authority, Subject};
+use super::upstream::{ANSWER, LONG_ANSWER, Size, UPLOAD, UpstreamError};
+use crate::name::{Authority, ProjectName, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
-use crate::pypi::site::{Site, SiteKind};
+use crate::pypi::site::{Site, SiteKind, labels_below};
 use crate::pypi::upload::is_multipart_form;
 use crate::telemetry::{Outcome, Surface};
 
@@ -58,6 +59,7 @@ struct Exchange {
     visit: Visit,
     id: String,
     method: Method,
+    version: Version,
     path: String,
     headers: HeaderMap,
     query: Option<String>,
@@ -150,6 +152,7 @@ impl Exchange {
             visit,
             id: id.to_owned(),
             method: parts.method,
+            version: parts.version,
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().map(str::to_owned),
             headers: parts.headers,
@@ -210,7 +213,12 @@ impl Exchange {
     fn ruling<'p>(&self, policy: &'p Policy) -> Ruling<'p> {
         let by_owner = matches!(self.resource.kind, Kind::File | Kind::Metadata);
         let mut ruling = Ruling::Allowed;
-        for subject in self.resource.subjects() {
+        // A name below one of our hosts would be asked of the DNS.
+        let labels: Vec<ProjectName> = labels_below(&self.shared.settings.sites, &self.visit.site.host)
+            .filter_map(|label| ProjectName::parse(label).ok())
+            .collect();
+        let labels = labels.iter().map(|label| Subject::Project(label.as_name()));
+        for subject in labels.chain(self.resource.subjects()) {
             let verdict = policy.judge(subject);
             if let Some(found) = verdict.protected {
                 let name = named(policy, subject);
@@ -262,7 +270,11 @@ impl Exchange {
     /// Sends a request for this resource upstream.
     async fn ask(&self, method: Method, headers: HeaderMap, body: Body) -> Result<Response<Incoming>, UpstreamError> {
         // An upload may take long to be sent; a question is answered soon or never.
-        let patience = if body.is_end_stream() { ANSWER } else { LONG_ANSWER };
+        let patience = match self.resource.kind {
+            Kind::Upload => UPLOAD,
+            _ if body.is_end_stream() => ANSWER,
+            _ => LONG_ANSWER,
+        };
         let size = match self.resource.kind {
             Kind::Root | Kind::File | Kind::Metadata | Kind::Upload | Kind::XmlRpc => Size::Long,
             _ => Size::Short,
@@ -297,14 +309,36 @@ impl Exchange {
 
     /// Passes an upstream's answer on as it is, unless it leads to what is protected.
     fn relay(&self, response: Response<Incoming>) -> Response<Body> {
-        let (mut parts, body) = response.into_parts();
+        let (parts, body) = response.into_parts();
+        match self.passable(parts) {
+            // A reader that stalls on one stream of HTTP/2 stalls no connection, so the deadline must be the body's own.
+            Ok(parts) if self.version == Version::HTTP_2 => Response::from_parts(parts, stream::pumped(self, body)),
+            Ok(parts) => Response::from_parts(parts, streamed(body)),
+            Err(denial) => *denial,
+        }
+    }
+
+    /// The same without its body: where a page was due that would have been judged, a redirect's may be one.
+    fn relay_head(&self, response: Response<Incoming>) -> Response<Body> {
+        match self.passable(response.into_parts().0) {
+            Ok(mut parts) => {
+                strip_of_other_body(&mut parts.headers);
+                parts.headers.remove(CONTENT_TYPE);
+                Response::from_parts(parts, empty())
+            }
+            Err(denial) => *denial,
+        }
+    }
+
+    /// The head of an upstream's answer as the client may get it.
+    fn passable(&self, mut parts: response::Parts) -> Result<response::Parts, Box<Response<Body>>> {
         if let Some(denial) = self.check_leads(&mut parts.headers) {
-            return denial;
+            return Err(Box::new(denial));
         }
         strip_for_client(&mut parts.headers);
         parts.version = Version::default();
         parts.extensions.clear();
-        Response::from_parts(parts, streamed(body))
+        Ok(parts)
     }
 
     /// The client's fields for a request without a body.

@@ -21,6 +21,7 @@ use crate::pypi::Malformed;
 use crate::pypi::filter::{self, Received, filter_page};
 use crate::pypi::negotiate::Representation;
 use crate::pypi::resource::Kind;
+use crate::pypi::site::SiteKind;
 use crate::telemetry::Outcome;
 
 /// Answers a page that is filtered whole.
@@ -34,6 +35,9 @@ pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
 
 /// Answers with the page that upstream has sent.
 pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: Response<Incoming>) -> Response<Body> {
+    if is_somebody_elses(&exchange, upstream.headers()) {
+        return exchange.relay(upstream);
+    }
     let (parts, body) = upstream.into_parts();
     let whole = match Whole::read(&parts.headers, body, &exchange.shared.large_pages).await {
         Ok(whole) => whole,
@@ -59,6 +63,12 @@ pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: R
         Ok(judged) => finish(&exchange, &plan, &headers, judged, whole).await,
         Err(malformed) => exchange.fail(malformed.reason(), &malformed.to_string()),
     }
+}
+
+/// Whether a folder's page on a mirror is none for people: such a host may hold anything, and only pages list projects.
+fn is_somebody_elses(exchange: &Exchange, headers: &HeaderMap) -> bool {
+    let on_mirror = exchange.visit.site.kind == SiteKind::Mirror && exchange.resource.kind == Kind::Listing;
+    on_mirror && content_type(headers).is_some_and(|named| !named.trim_start().to_ascii_lowercase().contains("html"))
 }
 
 /// A page without what the policy hides, and the rules that hid it.

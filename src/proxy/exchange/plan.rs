@@ -139,7 +139,7 @@ fn asked_again(headers: &HeaderMap) -> &'static str {
 pub(super) async fn without_page(exchange: &Exchange, response: Response<Incoming>) -> Response<Body> {
     let status = response.status();
     if status.is_redirection() && response.headers().contains_key(LOCATION) {
-        exchange.relay(response)
+        exchange.relay_head(response)
     } else if status.is_client_error() || status.is_server_error() {
         pass_error(exchange, response).await
     } else {

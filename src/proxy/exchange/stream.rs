@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http::Response;
 use http::header::HeaderMap;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use super::super::body::{Body, BodyError, LARGE, full, within_patience};
+use super::super::body::{Body, BodyError, LARGE, full, streamed, within_patience};
 use super::super::pipe::{Writer, pipe};
 use super::super::{ROOM, ROOMS};
 use super::Exchange;
@@ -118,6 +119,23 @@ pub(super) async fn whole(exchange: &Exchange, mut body: Bytes) -> Body {
         }
         let _in_time = within_patience(writer.finish()).await;
         drop(room);
+    });
+    pipe.boxed()
+}
+
+/// An upstream's body, passed on piece by piece for as long as its reader reads.
+pub(super) fn pumped(exchange: &Exchange, incoming: Incoming) -> Body {
+    let (writer, pipe) = pipe();
+    let mut incoming = streamed(incoming);
+    exchange.shared.tasks.spawn(async move {
+        while let Some(frame) = incoming.frame().await {
+            // Trailers of a file say nothing; what broke off is never finished.
+            let Ok(piece) = frame.map(|frame| frame.into_data().unwrap_or_default()) else { return };
+            if !within_patience(writer.send(piece)).await.unwrap_or(false) {
+                return;
+            }
+        }
+        let _in_time = within_patience(writer.finish()).await;
     });
     pipe.boxed()
 }

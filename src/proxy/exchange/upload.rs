@@ -5,6 +5,7 @@
 //! leaves. Of a longer one the end is kept back, and a name that comes late breaks it off: the index publishes nothing
 //! of which it has not read the end.
 
+use std::future::Future;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
@@ -19,6 +20,7 @@ use super::super::body::{Body, full, within_patience};
 use super::super::judge::PolicyJudge;
 use super::super::pipe::{Writer, pipe};
 use super::super::reply;
+use super::super::upstream::{LONG_ANSWER, UpstreamError};
 use super::Exchange;
 use super::pages::record_hits;
 use super::tell::Told;
@@ -44,6 +46,8 @@ enum Stop {
     Client(String),
     /// No room to hold it.
     Spool(io::Error),
+    /// The index has stopped reading.
+    Index,
 }
 
 /// Guards an upload on its way to the index.
@@ -51,7 +55,13 @@ pub(super) async fn answer(exchange: &Exchange, body: &mut Option<Incoming>) -> 
     let Some(incoming) = body.as_mut() else { return reply::method_not_allowed() };
     let mut judge = PolicyJudge::new(&exchange.policy);
     let outcome = match guarded(exchange) {
-        Ok(upload) => Transfer { incoming, upload, judge: &mut judge }.run(exchange).await,
+        Ok(upload) => {
+            let outcome = Transfer { incoming, upload, judge: &mut judge }.run(exchange).await;
+            if matches!(outcome, Err(Stop::Rejected(_))) {
+                hear_out(incoming).await;
+            }
+            outcome
+        }
         Err(bad) => Err(Stop::Rejected(bad.into())),
     };
     match outcome {
@@ -60,6 +70,16 @@ pub(super) async fn answer(exchange: &Exchange, body: &mut Option<Incoming>) -> 
             response
         }
         Err(stop) => refuse(exchange, stop),
+    }
+}
+
+/// Reads the rest of a refused upload: twine and uv listen when they have said all, and before that a connection that
+/// closes is an error without a reason.
+async fn hear_out(incoming: &mut Incoming) {
+    let mut length = 0;
+    while length < MAX_HELD {
+        let Some(Some(Ok(frame))) = within_patience(incoming.frame()).await else { return };
+        length += frame.data_ref().map_or(0, |piece| piece.len() as u64);
     }
 }
 
@@ -88,6 +108,11 @@ fn refuse(exchange: &Exchange, stop: Stop) -> Response<Body> {
             let detail = format!("the upload has no name within its first gigabyte; {ADVICE}");
             bad(StatusCode::PAYLOAD_TOO_LARGE, "upload-limit", &detail)
         }
+        Stop::Index => exchange.fail_with(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream-stalled",
+            "the index has stopped reading the upload; try again",
+        ),
         Stop::Client(why) => bad(StatusCode::BAD_REQUEST, "upload-broke-off", &why),
         Stop::Spool(error) => {
             let detail = format!(
@@ -120,6 +145,15 @@ fn refuse_upload(exchange: &Exchange, refusal: &Refusal) -> Response<Body> {
     }
 }
 
+/// The index's answer to an upload that has been sent.
+async fn answered(
+    exchange: &Exchange,
+    asking: impl Future<Output = Result<Response<Incoming>, UpstreamError>>,
+) -> Response<Body> {
+    let answer = tokio::time::timeout(LONG_ANSWER, asking).await;
+    exchange.passed_on(answer.unwrap_or(Err(UpstreamError::Timeout(LONG_ANSWER))))
+}
+
 /// One upload on its way.
 struct Transfer<'t, 'p> {
     incoming: &'t mut Incoming,
@@ -142,7 +176,7 @@ impl Transfer<'_, '_> {
         let method = exchange.method.clone();
         let whole = self.upload.releasable() == held.length;
         if whole && let Some(all) = held.all_in_memory() {
-            return Ok(exchange.passed_on(exchange.ask(method, exchange.upstream_headers(), full(all)).await));
+            return Ok(answered(exchange, exchange.ask(method, exchange.upstream_headers(), full(all))).await);
         }
         let (writer, body) = pipe();
         let asking = exchange.ask(method, exchange.upstream_headers(), body.boxed());
@@ -153,7 +187,7 @@ impl Transfer<'_, '_> {
             response = asking.as_mut() => return Ok(exchange.passed_on(response)),
             sent = sending.as_mut() => sent?,
         }
-        Ok(exchange.passed_on(asking.await))
+        Ok(answered(exchange, asking).await)
     }
 
     /// Sends what was held, and the rest as it comes; never more than is known to be fit.
@@ -176,7 +210,7 @@ impl Transfer<'_, '_> {
             let piece = waiting.split_to(fit.min(waiting.len())).freeze();
             sent += piece.len() as u64;
             // An index that has gone has answered, or will be found to have gone.
-            if !piece.is_empty() && !writer.send(piece).await {
+            if !piece.is_empty() && !within_patience(writer.send(piece)).await.ok_or(Stop::Index)? {
                 return Ok(());
             }
             if ended && waiting.is_empty() {

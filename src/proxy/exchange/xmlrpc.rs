@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, REFERER};
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -43,6 +43,7 @@ pub(super) async fn answer(exchange: Arc<Exchange>, body: &mut Option<Incoming>)
     let mut headers = exchange.bodiless_headers();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     headers.insert(ACCEPT, HeaderValue::from_static("text/xml"));
+    headers.remove(REFERER);
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     // An answer blocks a thread, however slowly it is read.
     let place = Arc::clone(&exchange.shared.calls).acquire_owned().await;

@@ -31,7 +31,7 @@ pub(super) struct Path<'a> {
     pub(super) segments: Vec<&'a str>,
     /// Whether something was lost on the way: dot segments, empty ones, backslashes.
     pub(super) normalised: bool,
-    trailing_slash: bool,
+    pub(super) trailing_slash: bool,
 }
 
 /// Percent-decodes the whole path, `%2F` too.

@@ -272,7 +272,11 @@ fn mirrors_have_prefixes() {
         ("/json/acme", Kind::LegacyJson(project("acme"))),
         ("/files/acme-1.0-py3-none-any.whl", Kind::File),
         ("/download/acme-1.0.tar.gz.asc?signature=x", Kind::Metadata),
-        ("/", Kind::Web),
+        ("/", Kind::Listing),
+        ("/root/pypi/", Kind::Listing),
+        ("/packages/source/a/", Kind::Listing),
+        ("/index.html", Kind::Listing),
+        ("/iso/debian-13.iso", Kind::Web),
     ] {
         assert_eq!(mirror(target).kind, kind, "{target}");
     }
