@@ -2,6 +2,7 @@
 
 mod files;
 mod leads;
+mod onward;
 mod pages;
 mod plan;
 mod root;
@@ -18,19 +19,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap};
 use http::request::Parts;
-use http::response;
-use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::uri::{Authority as UriAuthority, PathAndQuery};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use self::tell::Told;
 use super::Shared;
-use super::body::{Body, empty, passed, streamed};
-use super::headers::{strip_body_fields, strip_for_client, strip_for_upstream, strip_of_other_body, strip_referer};
+use super::body::{Body, empty};
 use super::reply;
-use super::upstream::{ANSWER, LONG_ANSWER, Size, UPLOAD, UpstreamError};
+use super::upstream::UpstreamError;
 use crate::name::{Authority, ProjectName, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
@@ -257,95 +256,6 @@ impl Exchange {
 
     fn fail_upstream(&self, error: &UpstreamError) -> Response<Body> {
         self.fail_with(error.status(), error.reason(), &error.to_string())
-    }
-
-    /// The client's fields without what must not go upstream.
-    fn upstream_headers(&self) -> HeaderMap {
-        let mut headers = self.headers.clone();
-        strip_for_upstream(&mut headers);
-        strip_referer(&self.method, &mut headers);
-        headers
-    }
-
-    /// Sends a request for this resource upstream.
-    async fn ask(&self, method: Method, headers: HeaderMap, body: Body) -> Result<Response<Incoming>, UpstreamError> {
-        // An upload may take long to be sent; a question is answered soon or never.
-        let patience = match self.resource.kind {
-            Kind::Upload => UPLOAD,
-            _ if body.is_end_stream() => ANSWER,
-            _ => LONG_ANSWER,
-        };
-        let size = match self.resource.kind {
-            Kind::Root | Kind::File | Kind::Metadata | Kind::Upload | Kind::XmlRpc => Size::Long,
-            _ => Size::Short,
-        };
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = self.upstream_uri().map_err(|error| UpstreamError::Protocol(error.to_string()))?;
-        *request.headers_mut() = headers;
-        *request.version_mut() = Version::HTTP_11;
-        self.shared.upstream.send(request, size, patience).await
-    }
-
-    fn upstream_uri(&self) -> Result<Uri, http::Error> {
-        let host = Authority { host: self.visit.site.host.clone(), port: self.visit.port };
-        let authority = if host.port == 443 { host.host.to_string() } else { host.to_string() };
-        Uri::builder().scheme(Scheme::HTTPS).authority(authority).path_and_query(self.resource.target.as_str()).build()
-    }
-
-    /// Passes a request on whose URL names nothing that is protected, and its answer back.
-    async fn pass(&self, body: Option<Incoming>) -> Response<Body> {
-        let headers = self.upstream_headers();
-        self.passed_on(self.ask(self.method.clone(), headers, body.map_or_else(empty, passed)).await)
-    }
-
-    /// Upstream's answer as the client gets it.
-    fn passed_on(&self, answer: Result<Response<Incoming>, UpstreamError>) -> Response<Body> {
-        match answer {
-            Ok(response) => self.relay(response),
-            Err(error) => self.fail_upstream(&error),
-        }
-    }
-
-    /// Passes an upstream's answer on as it is, unless it leads to what is protected.
-    fn relay(&self, response: Response<Incoming>) -> Response<Body> {
-        let (parts, body) = response.into_parts();
-        match self.passable(parts) {
-            // A reader that stalls on one stream of HTTP/2 stalls no connection, so the deadline must be the body's own.
-            Ok(parts) if self.version == Version::HTTP_2 => Response::from_parts(parts, stream::pumped(self, body)),
-            Ok(parts) => Response::from_parts(parts, streamed(body)),
-            Err(denial) => *denial,
-        }
-    }
-
-    /// The same without its body: where a page was due that would have been judged, a redirect's may be one.
-    fn relay_head(&self, response: Response<Incoming>) -> Response<Body> {
-        match self.passable(response.into_parts().0) {
-            Ok(mut parts) => {
-                strip_of_other_body(&mut parts.headers);
-                parts.headers.remove(CONTENT_TYPE);
-                Response::from_parts(parts, empty())
-            }
-            Err(denial) => *denial,
-        }
-    }
-
-    /// The head of an upstream's answer as the client may get it.
-    fn passable(&self, mut parts: response::Parts) -> Result<response::Parts, Box<Response<Body>>> {
-        if let Some(denial) = self.check_leads(&mut parts.headers) {
-            return Err(Box::new(denial));
-        }
-        strip_for_client(&mut parts.headers);
-        parts.version = Version::default();
-        parts.extensions.clear();
-        Ok(parts)
-    }
-
-    /// The client's fields for a request without a body.
-    fn bodiless_headers(&self) -> HeaderMap {
-        let mut headers = self.upstream_headers();
-        strip_body_fields(&mut headers);
-        headers
     }
 
     fn record_audit(&self, subject: Subject<'_>, found: &Match<'_>) {
