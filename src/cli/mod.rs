@@ -8,6 +8,7 @@ mod explain;
 mod filter;
 mod mirrors;
 mod output;
+mod reload;
 mod run;
 mod serve;
 
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use self::output::Console;
 use crate::config::environment::Environment;
@@ -195,7 +196,11 @@ impl Common {
 
 /// The policy of `settings` as of today, with every assertion of the config true.
 fn asserted_policy(settings: &Settings) -> Result<Policy, Failure> {
-    let policy = settings.policy(OffsetDateTime::now_utc().date())?;
+    asserted_policy_on(OffsetDateTime::now_utc().date(), settings)
+}
+
+fn asserted_policy_on(today: Date, settings: &Settings) -> Result<Policy, Failure> {
+    let policy = settings.policy(today)?;
     let failed = settings.check_assertions(&policy);
     if failed.is_empty() {
         return Ok(policy);
