@@ -67,7 +67,10 @@ async fn serve_until_stopped(signals: &mut Signals, proxy: &Proxy, reloads: Relo
         tokio::select! {
             came = signals.next() => match came {
                 Came::Stop => return,
-                Came::Reload => asked.notify_one(),
+                Came::Reload => {
+                    proxy.reopen_decisions();
+                    asked.notify_one();
+                }
             },
             () = &mut keeping => return,
         }

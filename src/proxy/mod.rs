@@ -215,6 +215,11 @@ impl Proxy {
         self.shared.metrics.reloaded(false);
     }
 
+    /// Opens the decision log anew, after it was renamed.
+    pub fn reopen_decisions(&self) {
+        self.shared.decisions.reopen();
+    }
+
     /// The fingerprint of the policy in force.
     #[must_use]
     pub fn fingerprint(&self) -> String {

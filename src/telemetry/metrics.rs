@@ -75,9 +75,9 @@ impl Metrics {
         self.decisions.get_or_create(&labels).inc();
     }
 
-    /// Counts a record that found no room on its way to the decision log.
-    pub fn decision_lost(&self) {
-        self.lost.inc();
+    /// Counts records that found no room on their way to the decision log, or on its disk.
+    pub fn decisions_lost(&self, count: u64) {
+        self.lost.inc_by(count);
     }
 
     /// Counts an answered request.

@@ -1,6 +1,7 @@
 //! What is told of the proxy's work: the log, the decisions, the metrics.
 
 pub mod decision;
+mod decision_file;
 pub mod log;
 pub mod metrics;
 pub mod standing;
