@@ -1,5 +1,6 @@
 //! What is told of the proxy's work: the log, the decisions, the metrics.
 
+pub mod audit;
 pub mod decision;
 mod decision_file;
 pub mod log;

@@ -103,7 +103,7 @@ impl Drop for Serving {
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("{}", self.log());
+            let _said = std::io::stderr().write_all(self.log().as_bytes());
         }
     }
 }
