@@ -1,5 +1,6 @@
 //! Keeps the rules in force in step with the config's files and with the date, while `serve` serves.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use time::{Date, OffsetDateTime};
@@ -7,7 +8,7 @@ use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use super::{Failure, asserted_policy_on};
-use crate::config::reload::{Look, Sight, Watch, needing_restart, vanished};
+use crate::config::reload::{Look, Sight, Watch, doubt, needing_restart};
 use crate::config::{Overrides, Settings};
 use crate::policy::Policy;
 use crate::proxy::Proxy;
@@ -51,7 +52,12 @@ pub(super) async fn keep_up(overrides: &Overrides, proxy: &Proxy, read: Look, as
 
 /// Looks at the files of `settings`, which have just been read.
 pub(super) fn look_at(settings: &Settings) -> Look {
-    Look::at(&settings.source)
+    Look::at(files(settings))
+}
+
+/// The files that `settings` were read from.
+fn files(settings: &Settings) -> Vec<PathBuf> {
+    settings.source.iter().cloned().collect()
 }
 
 fn today() -> Date {
@@ -70,8 +76,8 @@ impl<'p> Keeper<'p> {
         if today != self.day {
             self.turn_to(today).await;
         }
-        let settings = self.settings.clone();
-        let Ok(now) = aside(move || look_at(&settings)).await else { return };
+        let files = files(&self.settings);
+        let Ok(now) = aside(move || Look::at(files)).await else { return };
         let sight = self.watch.sees(now);
         self.restless = sight == Sight::Restless;
         let due = self.refused.as_mut().is_some_and(|(_, looks)| {
@@ -124,8 +130,8 @@ impl<'p> Keeper<'p> {
             warn!("these settings have changed and take a restart: {}", keys.join(", "));
         }
         self.warned = keys;
-        // Another file may hold the config from now on.
-        if settings.source != self.settings.source {
+        // Other files may hold the config from now on.
+        if files(&settings) != files(&self.settings) {
             self.watch.has_read(look_at(&settings));
         }
         (self.settings, self.day, self.refused) = (settings, today, None);
@@ -159,9 +165,8 @@ impl<'p> Keeper<'p> {
 
 fn load(overrides: &Overrides, running: &Settings, today: Date) -> Result<(Settings, Policy), Failure> {
     let settings = Settings::load(overrides)?;
-    if let Some(file) = vanished(&settings, running) {
-        let file = file.display();
-        return Err(Failure::Usage(format!("the config file `{file}` is gone; serving without it takes a restart")));
+    if let Some(doubt) = doubt(&settings, running) {
+        return Err(Failure::Usage(doubt));
     }
     let policy = asserted_policy_on(today, &settings)?;
     Ok((settings, policy))

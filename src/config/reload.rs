@@ -122,12 +122,21 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
 }
 
-/// The file that `running` was read from, if it is no more and `new` was therefore found elsewhere. Not even the absence
-/// of a file takes protection away while we serve: that would need one `rm`, or an unmounted volume.
+/// Why `new` is hardly what anybody means, if it was read after `running`. Protection that is there goes when somebody
+/// writes so, not because a volume was unmounted, a disk was full, or a pipe had been read to its end before.
 #[must_use]
-pub fn vanished<'r>(new: &Settings, running: &'r Settings) -> Option<&'r Path> {
+pub fn doubt(new: &Settings, running: &Settings) -> Option<String> {
     let file = running.source.as_deref()?;
-    (new.source.as_deref() != Some(file) && !file.exists()).then_some(file)
+    let shown = file.display();
+    let Ok(metadata) = file.metadata() else {
+        let moved = new.source.as_deref() != Some(file);
+        return moved.then(|| format!("the config file `{shown}` is gone; serving without it takes a restart"));
+    };
+    if !metadata.is_file() {
+        return Some(format!("`{shown}` is no regular file, and can't be read twice; write the config into one"));
+    }
+    let emptied = metadata.len() == 0 && new.rules.is_empty() && !running.rules.is_empty();
+    emptied.then(|| format!("the config file `{shown}` is empty; write a comment into it if no rule is meant"))
 }
 
 #[cfg(test)]
@@ -221,14 +230,20 @@ mod tests {
     }
 
     #[test]
-    fn a_config_that_is_gone_is_no_permission() {
+    fn a_config_that_is_gone_or_empty_is_no_permission() {
         let folder = tempfile::tempdir().unwrap();
-        let running = settings(folder.path(), "");
-        let file = folder.path().join("namewall.toml");
-        assert_eq!(vanished(&running, &running), None);
-        fs::remove_file(&file).unwrap();
+        let running = settings(folder.path(), "[[protect]]\nid = \"a\"\nnames = [\"a\"]\n");
+        assert_eq!(doubt(&running, &running), None);
+        let empty = settings(folder.path(), "");
+        assert!(doubt(&empty, &running).unwrap().contains("is empty"));
+        assert_eq!(doubt(&empty, &empty), None);
+        let none = settings(folder.path(), "# none\n");
+        assert_eq!(doubt(&none, &running), None);
+        fs::remove_file(folder.path().join("namewall.toml")).unwrap();
         let elsewhere = Settings { source: None, ..running.clone() };
-        assert_eq!(vanished(&elsewhere, &running), Some(file.as_path()));
-        assert_eq!(vanished(&running, &elsewhere), None, "a first file may come");
+        assert!(doubt(&elsewhere, &running).unwrap().contains("is gone"));
+        assert_eq!(doubt(&running, &elsewhere), None, "a first file may come");
+        let piped = Settings { source: Some(folder.path().to_owned()), ..running.clone() };
+        assert!(doubt(&piped, &piped).unwrap().contains("no regular file"));
     }
 }

@@ -181,6 +181,12 @@ fn a_change_is_noticed_however_it_is_made() {
     serving.write(&rule("one"));
     until("the first rules are in force", || serving.fingerprint() == first);
     until("all is well", || serving.get("/readyz").ends_with("\r\n\r\nok\n"));
+    // Emptied, as a full disk does it.
+    serving.write("");
+    until("it is missed", || serving.get("/readyz").contains("is empty"));
+    assert_eq!(serving.fingerprint(), first);
+    serving.write(&rule("one"));
+    until("all is well", || serving.get("/readyz").ends_with("\r\n\r\nok\n"));
     // A file that nobody may read; root reads all the same, so that only the end of it is tested.
     fs::set_permissions(serving.path("namewall.toml"), fs::Permissions::from_mode(0o000)).unwrap();
     std::thread::sleep(Duration::from_millis(200));
