@@ -243,7 +243,7 @@ mod tests {
         let elsewhere = Settings { source: None, ..running.clone() };
         assert!(doubt(&elsewhere, &running).unwrap().contains("is gone"));
         assert_eq!(doubt(&running, &elsewhere), None, "a first file may come");
-        let piped = Settings { source: Some(folder.path().to_owned()), ..running.clone() };
+        let piped = Settings { source: Some(folder.path().to_owned()), ..running };
         assert!(doubt(&piped, &piped).unwrap().contains("no regular file"));
     }
 }
