@@ -22,6 +22,8 @@ use crate::proxy::{Shared, ca_seconds_left};
 /// How long a request's head may take.
 const HEAD: Duration = Duration::from_secs(10);
 
+const PLAIN: &str = "text/plain; charset=utf-8";
+
 /// What the admin listener tells of.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
@@ -52,7 +54,12 @@ impl Admin {
             "/readyz" if ca_seconds_left(&self.shared.authority) <= 0.0 => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "the authority has expired: run `namewall ca renew`\n")
             }
-            "/readyz" => text(StatusCode::OK, "ok\n"),
+            // Ready all the same: who takes a proxy out of service because its next config is bad takes the rules that
+            // work out of service, too, and from all of its replicas at once.
+            "/readyz" => match self.shared.standing.complaint() {
+                None => text(StatusCode::OK, "ok\n"),
+                Some(complaint) => typed(PLAIN, format!("ok\n{complaint}\n")),
+            },
             "/metrics" => self.metrics(),
             "/ca.pem" => typed("application/x-pem-file", self.shared.authority.certificate_pem().to_owned()),
             "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac(request.headers().get(HOST))),
@@ -105,7 +112,7 @@ fn is_local_name(host: &HeaderValue) -> bool {
 }
 
 fn text(status: StatusCode, body: &'static str) -> Answer {
-    let mut answer = typed("text/plain; charset=utf-8", body.to_owned());
+    let mut answer = typed(PLAIN, body.to_owned());
     *answer.status_mut() = status;
     answer
 }

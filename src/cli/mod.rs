@@ -6,8 +6,10 @@ mod demo;
 mod env;
 mod explain;
 mod filter;
+mod log;
 mod mirrors;
 mod output;
+mod reload;
 mod run;
 mod serve;
 
@@ -15,14 +17,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use self::output::Console;
 use crate::config::environment::Environment;
 use crate::config::{ConfigError, LogFormat, Overrides, Settings};
 use crate::policy::{CompileError, Policy};
 use crate::proxy::StartError;
-use crate::telemetry::log::{self, Verbosity};
+use crate::telemetry::log::{Verbosity, start as start_log};
 use crate::tls::CaError;
 
 /// Keeps strangers' packages with your private packages' names out of sight, on PyPI's own hosts.
@@ -72,6 +74,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Filter one page from standard input to standard output, as the proxy would
     Filter(filter::Arguments),
+    /// Say what the decision log tells of the rules: which fired, on what, since when, and which never did
+    Log(log::Arguments),
     /// Make, show, export or renew this machine's certificate authority
     #[command(subcommand)]
     Ca(ca::Action),
@@ -165,6 +169,7 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Check(arguments) => check::run(&arguments, common, console),
         Command::Explain(arguments) => explain::run(&arguments, common, console),
         Command::Filter(arguments) => filter::run(&arguments, common, console),
+        Command::Log(arguments) => log::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
     }
@@ -189,13 +194,17 @@ impl Common {
     }
 
     fn start_log(&self, format: LogFormat, verbosity: Verbosity, console: &Console) {
-        log::start(self.log_format.unwrap_or(format), verbosity, console.colours());
+        start_log(self.log_format.unwrap_or(format), verbosity, console.colours());
     }
 }
 
 /// The policy of `settings` as of today, with every assertion of the config true.
 fn asserted_policy(settings: &Settings) -> Result<Policy, Failure> {
-    let policy = settings.policy(OffsetDateTime::now_utc().date())?;
+    asserted_policy_on(OffsetDateTime::now_utc().date(), settings)
+}
+
+fn asserted_policy_on(today: Date, settings: &Settings) -> Result<Policy, Failure> {
+    let policy = settings.policy(today)?;
     let failed = settings.check_assertions(&policy);
     if failed.is_empty() {
         return Ok(policy);

@@ -3,14 +3,16 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
-use tracing::{error, info, warn};
+use tokio::sync::Notify;
+use tracing::info;
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, block_on, warn_of_parent_proxy};
+use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, warn_of_parent_proxy};
+use crate::config::reload::Look;
 use crate::config::{Overrides, Settings};
-use crate::policy::Policy;
 use crate::proxy::{Proxy, StartError};
 
 #[derive(Debug, clap::Args)]
@@ -24,11 +26,16 @@ pub(super) struct Arguments {
     /// Write the addresses and files in use here, as JSON, once every listener accepts
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
+    /// Look at the config's files this often (for tests)
+    #[arg(long, value_name = "MS", hide = true)]
+    pace: Option<u64>,
 }
 
 pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     let overrides = Overrides { listen: arguments.listen, admin: arguments.admin, ..common.overrides() };
     let settings = Settings::load(&overrides)?;
+    let pace = arguments.pace.map_or(reload::PACE, Duration::from_millis);
+    let reloads = Reloads { overrides: &overrides, read: reload::look_at(&settings), pace };
     common.start_log(settings.log_format, common.verbosity(), console);
     warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
@@ -41,7 +48,7 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
             announce(path, &proxy).map_err(|cause| StartError::File { path: path.clone(), cause })?;
         }
         info!(listen = ?proxy.addresses(), admin = ?proxy.admin(), rules, "serving");
-        serve_until_stopped(&mut signals, &overrides, &proxy).await;
+        serve_until_stopped(&mut signals, &proxy, reloads).await;
         info!(grace = ?proxy.drain_time(), "stopping: finishing what runs; a second signal ends at once");
         proxy.stop(signals.stop()).await;
         if let Some(path) = &arguments.ready_file {
@@ -51,38 +58,31 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
     })
 }
 
-/// Reloads the rules at each SIGHUP, until a signal to stop comes.
-async fn serve_until_stopped(signals: &mut Signals, overrides: &Overrides, proxy: &Proxy) {
-    while signals.next().await == Came::Reload {
-        match load(overrides) {
-            Ok((settings, policy)) => {
-                if needs_a_restart(&settings, proxy.settings()) {
-                    warn!("the config has changed beyond its rules: that takes a restart");
+/// Keeps the rules in step with the config, until a signal to stop comes.
+async fn serve_until_stopped(signals: &mut Signals, proxy: &Proxy, reloads: Reloads<'_>) {
+    let asked = Notify::new();
+    let keeping = reload::keep_up(reloads.overrides, proxy, reloads.read, &asked, reloads.pace);
+    let mut keeping = std::pin::pin!(keeping);
+    loop {
+        tokio::select! {
+            came = signals.next() => match came {
+                Came::Stop => return,
+                Came::Reload => {
+                    proxy.reopen_decisions();
+                    asked.notify_one();
                 }
-                info!(policy = policy.fingerprint(), "reloaded the rules");
-                proxy.set_policy(policy);
-            }
-            Err(failure) => error!("the old rules stay in force: {failure}"),
+            },
+            () = &mut keeping => return,
         }
     }
 }
 
-fn load(overrides: &Overrides) -> Result<(Settings, Policy), Failure> {
-    let settings = Settings::load(overrides)?;
-    let policy = asserted_policy(&settings)?;
-    Ok((settings, policy))
-}
-
-/// Whether more than the rules differs from what runs.
-fn needs_a_restart(new: &Settings, running: &Settings) -> bool {
-    (new.listen != running.listen)
-        || (new.admin != running.admin)
-        || (new.allow != running.allow)
-        || (new.ca != running.ca)
-        || (new.extra_roots != running.extra_roots)
-        || (new.connect_to != running.connect_to)
-        || (new.sites != running.sites)
-        || (new.decisions != running.decisions)
+/// What it takes to read the config again.
+struct Reloads<'o> {
+    overrides: &'o Overrides,
+    /// The files as they were when the proxy started.
+    read: Look,
+    pace: Duration,
 }
 
 /// Writes the ready file whole: who waits for it must never see half of it.

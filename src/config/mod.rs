@@ -8,6 +8,7 @@ pub mod environment;
 pub mod lint;
 mod listen;
 mod raw;
+pub mod reload;
 mod rules;
 mod schema;
 pub mod settings;

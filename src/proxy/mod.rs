@@ -36,6 +36,7 @@ use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::standing::Standing;
 use crate::tls::bundle::write_bundle;
 use crate::tls::trust::upstream_config;
 use crate::tls::{CaError, CertificateAuthority, Leaves};
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) authority: Arc<CertificateAuthority>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
+    pub(crate) standing: Standing,
     pub(crate) tasks: Tasks,
     leaves: Leaves,
     dialer: Arc<Dialer>,
@@ -149,6 +151,7 @@ impl Proxy {
             authority,
             metrics,
             decisions,
+            standing: Standing::default(),
             tasks,
             leaves,
             dialer,
@@ -197,6 +200,30 @@ impl Proxy {
     /// Puts `policy` in force for the requests that begin from now on.
     pub fn set_policy(&self, policy: Policy) {
         self.shared.policy.store(Arc::new(policy));
+    }
+
+    /// Puts the policy of a config that was read again in force, and says so.
+    pub fn accept_config(&self, policy: Policy) {
+        self.set_policy(policy);
+        self.shared.standing.accepted();
+        self.shared.metrics.reloaded(true);
+    }
+
+    /// Says that the config on disk is refused, because of this error: what is in force stays.
+    pub fn refuse_config(&self, error: &str) {
+        self.shared.standing.refused(error);
+        self.shared.metrics.reloaded(false);
+    }
+
+    /// Opens the decision log anew, after it was renamed.
+    pub fn reopen_decisions(&self) {
+        self.shared.decisions.reopen();
+    }
+
+    /// The fingerprint of the policy in force.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.shared.policy().fingerprint().to_owned()
     }
 
     /// The settings that it was started with.

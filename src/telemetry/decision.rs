@@ -10,15 +10,12 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
-use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use super::decision_file::DecisionFile;
 use super::metrics::Metrics;
 use crate::tasks::Tasks;
 
-/// Records that may wait for the disk; more are dropped and counted, the data path never waits.
-const QUEUE: usize = 4096;
 /// Distinct things that a tally remembers.
 const MAX_TALLY: usize = 10_000;
 
@@ -153,7 +150,7 @@ impl Surface {
 /// Where decisions go. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Decisions {
-    file: Option<mpsc::Sender<Arc<Decision>>>,
+    file: Option<DecisionFile>,
     tally: Arc<Mutex<Tally>>,
     metrics: Arc<Metrics>,
 }
@@ -188,12 +185,7 @@ impl Decisions {
     pub async fn open(path: Option<&Path>, metrics: Arc<Metrics>, tasks: &Tasks) -> io::Result<Self> {
         let file = match path {
             None => None,
-            Some(path) => {
-                let file = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await?;
-                let (sender, receiver) = mpsc::channel(QUEUE);
-                tasks.spawn_last(write_all(file, receiver));
-                Some(sender)
-            }
+            Some(path) => Some(DecisionFile::open(path, Arc::clone(&metrics), tasks).await?),
         };
         Ok(Self { file, tally: Arc::default(), metrics })
     }
@@ -211,11 +203,18 @@ impl Decisions {
         }
         match &self.file {
             Some(file) => {
-                if file.try_send(Arc::new(decision)).is_err() {
-                    self.metrics.decision_lost();
+                if !file.send(decision) {
+                    self.metrics.decisions_lost(1);
                 }
             }
             None => tell(&decision),
+        }
+    }
+
+    /// Opens the decision log anew: it was renamed, and what comes belongs into a file with its old name.
+    pub fn reopen(&self) {
+        if let Some(file) = &self.file {
+            file.reopen();
         }
     }
 
@@ -261,32 +260,11 @@ fn tell(decision: &Decision) {
     }
 }
 
-/// Writes records as they come, in batches, until nobody is left who could send one.
-async fn write_all(mut file: tokio::fs::File, mut queue: mpsc::Receiver<Arc<Decision>>) {
-    let mut batch = Vec::new();
-    let mut lines = Vec::new();
-    while queue.recv_many(&mut batch, 256).await > 0 {
-        for decision in batch.drain(..) {
-            if serde_json::to_writer(&mut lines, &*decision).is_ok() {
-                lines.push(b'\n');
-            }
-        }
-        let written = async {
-            file.write_all(&lines).await?;
-            file.flush().await
-        };
-        if let Err(problem) = written.await {
-            error!(%problem, "cannot write the decision log");
-        }
-        lines.clear();
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn decision(outcome: Outcome, project: &str) -> Decision {
+    pub(in crate::telemetry) fn decision(outcome: Outcome, project: &str) -> Decision {
         Decision {
             ts: timestamp(),
             request_id: "0".into(),

@@ -19,6 +19,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     bytes: Family<ByteLabels, Counter>,
     lost: Counter,
+    reloads: Family<ReloadLabels, Counter>,
+    refused: Gauge,
     /// Tunnels that are open.
     pub tunnels: Gauge,
     /// Client connections that are open.
@@ -37,6 +39,11 @@ struct DecisionLabels {
 struct RequestLabels {
     surface: Surface,
     status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,9 +75,9 @@ impl Metrics {
         self.decisions.get_or_create(&labels).inc();
     }
 
-    /// Counts a record that found no room on its way to the decision log.
-    pub fn decision_lost(&self) {
-        self.lost.inc();
+    /// Counts records that found no room on their way to the decision log, or on its disk.
+    pub fn decisions_lost(&self, count: u64) {
+        self.lost.inc_by(count);
     }
 
     /// Counts an answered request.
@@ -85,6 +92,16 @@ impl Metrics {
         }
     }
 
+    /// Counts a config that was read while we serve; it is in force now or, unless `ok`, refused.
+    pub fn reloaded(&self, ok: bool) {
+        self.reloads(ok).inc();
+        self.refused.set((!ok).into());
+    }
+
+    fn reloads(&self, ok: bool) -> Counter {
+        self.reloads.get_or_create_owned(&ReloadLabels { result: if ok { "ok" } else { "failed" } })
+    }
+
     /// Sets the seconds until the authority's certificate expires.
     pub fn ca_expires_in(&self, seconds: f64) {
         self.ca_expiry.set(seconds);
@@ -93,6 +110,8 @@ impl Metrics {
     /// All metrics in the OpenMetrics text format, with the fingerprint of the policy in force.
     #[must_use]
     pub fn render(&self, fingerprint: &str) -> String {
+        // An alert on a rate needs the zero before the first one.
+        let _zeros = [true, false].map(|ok| self.reloads(ok));
         let mut registry = Registry::with_prefix("namewall");
         registry.register("decisions", "Decisions on requests", self.decisions.clone());
         registry.register("requests", "Requests answered on intercepted hosts", self.requests.clone());
@@ -100,6 +119,8 @@ impl Metrics {
         registry.register("connections", "Client connections open", self.connections.clone());
         registry.register("bytes", "Bytes carried", self.bytes.clone());
         registry.register("decisions_lost", "Records that did not reach the decision log", self.lost.clone());
+        registry.register("reloads", "Configs read while serving", self.reloads.clone());
+        registry.register("config_refused", "Whether the config on disk is not in force", self.refused.clone());
         registry.register("policy", "The policy in force", Info::new([("fingerprint", fingerprint.to_owned())]));
         registry.register_with_unit("ca_expiry", "Until the authority expires", Unit::Seconds, self.ca_expiry.clone());
         let mut text = String::new();

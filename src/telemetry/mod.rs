@@ -1,7 +1,10 @@
 //! What is told of the proxy's work: the log, the decisions, the metrics.
 
+pub mod audit;
 pub mod decision;
+mod decision_file;
 pub mod log;
 pub mod metrics;
+pub mod standing;
 
 pub use decision::{Decision, Decisions, Outcome, Surface};

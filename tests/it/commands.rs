@@ -314,3 +314,50 @@ fn a_public_mirror_is_told_of() {
     let check = with_mirror.env("PIP_INDEX_URL", "https://mirrors.aliyun.com/pypi/simple/").output().unwrap();
     assert!(stdout(&check).contains("warning: PIP_INDEX_URL leads to mirrors.aliyun.com"), "{}", stdout(&check));
 }
+
+#[test]
+fn the_decision_log_says_what_each_rule_did() {
+    let shell = Shell::new(&format!(
+        "{ACME}[[protect]]\nid = \"idle\"\nnames = [\"idle\"]\nexpires = 2020-01-01\n[log]\ndecisions = \"d.jsonl\"\n"
+    ));
+    let line = |minute: u32, rule: &str, surface: &str, project: &str| {
+        format!(
+            r#"{{"ts":"2026-11-26T00:{minute:02}:00.000Z","decision":"hidden","surface":"{surface}","project":"{project}","rule":"{rule}","removed":0}}"#
+        ) + "\n"
+    };
+    let log = [
+        line(1, "acme", "page", "acme-core"),
+        line(2, "acme", "page", "acme-core"),
+        line(3, "acme", "file", "acme-data"),
+        line(4, "gone", "page", "gone"),
+        r#"{"ts":"2026-11-26T00:05"#.to_owned(),
+    ]
+    .concat();
+    assert_eq!(shell.run(&["log", "--rules"]).status.code(), Some(2), "there is none yet");
+    std::fs::write(shell.path().join("d.jsonl"), &log).unwrap();
+    let output = shell.run(&["log", "--rules", "--top", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    insta::assert_snapshot!(stdout(&output), @r"
+4 decisions from 2026-11-26T00:01:00.000Z to 2026-11-26T00:04:00.000Z
+skipped, because they are no decisions: 1 lines
+
+RULE                      HITS  FIRST                     LAST                      DECISIONS  SURFACES        NAMES
+acme                      3     2026-11-26T00:01:00.000Z  2026-11-26T00:03:00.000Z  hidden 3   file 1, page 2  acme-core 2, others 1
+gone (not in the config)  1     2026-11-26T00:04:00.000Z  2026-11-26T00:04:00.000Z  hidden 1   page 1          gone 1
+
+never fired since 2026-11-26T00:01:00.000Z:
+  idle (namewall.toml:5), expired after 2020-01-01
+");
+    let piped = shell.piped(&["log", "--rules", "--format", "json", "-"], &log);
+    let json: serde_json::Value = serde_json::from_slice(&piped.stdout).unwrap();
+    assert_eq!((&json["records"], &json["skipped_lines"]), (&4.into(), &1.into()));
+    let acme = &json["rules"][0];
+    assert_eq!((&acme["rule"], &acme["hits"], &acme["surfaces"]["page"]), (&"acme".into(), &3.into(), &2.into()));
+    assert_eq!((&acme["names"][0]["name"], &acme["names"][0]["hits"]), (&"acme-core".into(), &2.into()));
+    assert_eq!((&json["never_fired"][0]["rule"], &json["rules"][1]["in_config"]), (&"idle".into(), &false.into()));
+    let twice = shell.run(&["log", "--rules", "--format", "json", "d.jsonl", "d.jsonl"]);
+    assert!(stdout(&twice).contains("\"records\": 8"), "{}", stdout(&twice));
+    for wrong in [&["log", "--rules", "namewall.toml"][..], &["log", "--rules", "no-such-file"], &["log"]] {
+        assert_eq!(shell.run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}

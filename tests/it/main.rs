@@ -22,6 +22,7 @@ mod listings;
 mod memory;
 mod mirrors;
 mod pages;
+mod reload;
 mod root;
 mod uploads;
 mod validators;
