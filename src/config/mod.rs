@@ -5,14 +5,17 @@ pub mod assertion;
 mod compile;
 pub mod discover;
 pub mod environment;
+mod include;
 pub mod lint;
 mod listen;
 mod raw;
 mod rules;
 mod schema;
 pub mod settings;
+mod shift;
 pub mod snippet;
 mod source;
+mod sources;
 mod structure;
 mod value;
 

@@ -53,21 +53,21 @@ pub(super) fn assertions(document: &Document, mistakes: &mut Mistakes<'_>) -> Ve
 
 /// Ids are unique: answers, log lines and metrics name a rule by nothing else.
 fn report_twins(document: &Document, mistakes: &mut Mistakes<'_>) {
-    let mut first_lines = HashMap::new();
+    let mut first_places = HashMap::new();
     for id in document.raw.protect.iter().filter_map(|rule| rule.get_ref().id.as_ref()) {
-        let line = mistakes.source().line(id.span().start);
+        let place = mistakes.source().place(id.span().start);
         let written = id.get_ref();
         if written == COMMAND_LINE {
             let message = format!("the id `{COMMAND_LINE}` is kept for the rule that `--protect` makes");
             mistakes.report(&id.span(), Wrong::new(message, "give this rule another id"));
-        } else if let Some(first) = first_lines.get(written) {
-            let message = format!("the id `{written}` is taken by the rule of line {first}");
+        } else if let Some(first) = first_places.get(written) {
+            let message = format!("the id `{written}` is taken by the rule at {first}");
             mistakes.report(
                 &id.span(),
                 Wrong::new(message, "give this rule another id, or add its patterns to the first one"),
             );
         } else {
-            first_lines.insert(written, line);
+            first_places.insert(written, place);
         }
     }
 }

@@ -10,6 +10,7 @@ use time::Date;
 
 pub use super::assertion::Assertion;
 use super::environment::Environment;
+use super::include::Gathered;
 use super::snippet::ConfigError;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The decision log; `None` is to the log.
     pub decisions: Option<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
+    pub(super) watched: Vec<PathBuf>,
 }
 
 /// Where the certificate authority's certificate and key are.
@@ -66,6 +69,20 @@ impl Settings {
     #[must_use]
     pub fn hosts(&self) -> Vec<HostName> {
         self.sites.keys().cloned().collect()
+    }
+
+    /// The files that were read, in that order: the config file, what it includes, and those of `--rules`.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The folders in which a new file may be included: of each pattern of `include` the part before the first wildcard.
+    ///
+    /// One of them need not exist yet. With `**`, or a wildcard in a folder's name, any folder below it counts, too.
+    #[must_use]
+    pub fn watched(&self) -> &[PathBuf] {
+        &self.watched
     }
 }
 
@@ -95,6 +112,8 @@ pub enum LogFormat {
 pub struct Overrides {
     /// `--config`.
     pub config: Option<PathBuf>,
+    /// `--rules`, in order: files of rules beside the config's.
+    pub rules: Vec<PathBuf>,
     /// `--protect`, in order; they become the rule `command-line`.
     pub protect: Vec<String>,
     /// `--listen`; replaces the config's addresses when not empty.
@@ -122,7 +141,9 @@ impl Settings {
     /// [`ConfigError`], as there.
     pub fn load_from(overrides: &Overrides, environment: &Environment, cwd: &Path) -> Result<Self, ConfigError> {
         let source = discover::find(overrides.config.as_deref(), environment, cwd)?;
-        compile::compile(&source, overrides, environment)
+        let mut gathered = Gathered::from_config(source);
+        overrides.rules.iter().for_each(|file| gathered.add_rules(file, "--rules", cwd));
+        compile::compile(&gathered, overrides, environment)
     }
 
     /// The rules compiled as of `today`.

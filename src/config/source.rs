@@ -1,4 +1,4 @@
-//! The text of one config file: where it came from, and which line and column a byte of it is on.
+//! The text of one file of the config: where it came from, and which line and column a byte of it is on.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,25 @@ use crate::policy::Place;
 pub(super) struct Source {
     /// The file as its user names it.
     pub(super) shown: Arc<Path>,
-    /// Where it really is; `None` for the built-in default.
+    /// What may stand in it.
+    pub(super) role: Role,
+    /// Where it really is; `None` for the built-in default and a variable of the environment.
     pub(super) path: Option<PathBuf>,
     /// The folder that relative paths in it start from.
     pub(super) folder: PathBuf,
     /// What it says.
     pub(super) text: String,
+}
+
+/// What a [`Source`] is to the config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The config file itself.
+    Config,
+    /// A file of rules, included or named by `--rules`.
+    Rules,
+    /// The value of a variable of the environment, which is no TOML.
+    Variable,
 }
 
 /// One line of a [`Source`], and the part of it that is meant.
@@ -30,6 +43,17 @@ pub(super) struct Marked {
     pub(super) width: usize,
     /// The whole line.
     pub(super) text: String,
+}
+
+impl Role {
+    /// What messages call such a file.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Config => "config file",
+            Self::Rules => "rules file",
+            Self::Variable => "variable",
+        }
+    }
 }
 
 impl Source {
@@ -75,7 +99,7 @@ impl Source {
     /// A config that is called `namewall.toml` in messages, and that no file holds.
     pub(super) fn of_text(text: &str) -> Self {
         let shown = Path::new("namewall.toml");
-        Self { shown: shown.into(), path: None, folder: PathBuf::new(), text: text.to_owned() }
+        Self { shown: shown.into(), role: Role::Config, path: None, folder: PathBuf::new(), text: text.to_owned() }
     }
 }
 

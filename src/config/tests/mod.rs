@@ -2,6 +2,7 @@
 
 mod annotated;
 mod compiled;
+mod included;
 mod mistakes;
 
 use std::fs;
