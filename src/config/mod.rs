@@ -18,6 +18,7 @@ mod source;
 mod sources;
 mod structure;
 mod value;
+mod variables;
 
 pub use assertion::{Assertion, FailedAssertion};
 pub use environment::Environment;

@@ -12,6 +12,7 @@ pub use super::assertion::Assertion;
 use super::environment::Environment;
 use super::include::Gathered;
 use super::snippet::ConfigError;
+use super::variables::Variables;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
 use crate::policy::{CompileError, Policy, Rule};
@@ -36,7 +37,7 @@ pub struct Settings {
     pub extra_roots: Vec<PathBuf>,
     /// Dial elsewhere; the name that is verified stays.
     pub connect_to: HashMap<Authority, Authority>,
-    /// The `[[protect]]` rules in the order of the file, then the command line's.
+    /// The `[[protect]]` rules in the order of the file, then the environment's and the command line's.
     pub rules: Vec<Rule>,
     /// What the `[[assert]]` tables say, name by name.
     pub assertions: Vec<Assertion>,
@@ -71,7 +72,7 @@ impl Settings {
         self.sites.keys().cloned().collect()
     }
 
-    /// The files that were read, in that order: the config file, what it includes, and those of `--rules`.
+    /// The files that were read, in that order: the config file, what it includes, and those of `--rules` and `NAMEWALL_RULES`.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
@@ -107,7 +108,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What the command line says beside the config.
+/// What the command line says beside the config, and before what the `NAMEWALL_*` variables say.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--config`.
@@ -125,7 +126,7 @@ pub struct Overrides {
 }
 
 impl Settings {
-    /// Finds, reads, checks and compiles the config, then applies `overrides`.
+    /// Finds, reads, checks and compiles the config, then applies the `NAMEWALL_*` variables and `overrides`.
     ///
     /// # Errors
     /// [`ConfigError`], which prints as `file:line:column`, a caret and the remedy.
@@ -143,7 +144,9 @@ impl Settings {
         let source = discover::find(overrides.config.as_deref(), environment, cwd)?;
         let mut gathered = Gathered::from_config(source);
         overrides.rules.iter().for_each(|file| gathered.add_rules(file, "--rules", cwd));
-        compile::compile(&gathered, overrides, environment)
+        let variables = Variables::read(environment, cwd, &mut gathered.sources);
+        variables.rules.iter().for_each(|file| gathered.add_rules(file, "$NAMEWALL_RULES", cwd));
+        compile::compile(&gathered, &variables, overrides, environment)
     }
 
     /// The rules compiled as of `today`.

@@ -2,6 +2,7 @@
 
 mod annotated;
 mod compiled;
+mod environment;
 mod included;
 mod mistakes;
 
