@@ -11,6 +11,9 @@ use super::source::{Role, Source};
 /// The annotated default: what is in force when no file is found, and what its users start from.
 pub const BUILT_IN: &str = include_str!("../../config/namewall.toml");
 
+/// The config's JSON Schema, for editors.
+pub const SCHEMA: &str = include_str!("../../config/namewall.schema.json");
+
 const FILE: &str = "namewall.toml";
 const VARIABLE: &str = "NAMEWALL_CONFIG";
 

@@ -91,6 +91,15 @@ fn rules_come_from_files_flags_and_the_environment() {
 }
 
 #[test]
+fn check_prints_the_schema_whatever_the_config_says() {
+    let output = Shell::new("broken").run(&["check", "--schema"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema["properties"]["log"]["properties"]["format"]["enum"], serde_json::json!(["text", "json"]));
+    assert_eq!(stdout(&output), include_str!("../../config/namewall.schema.json"));
+}
+
+#[test]
 fn what_is_named_and_wrong_ends_with_2() {
     let shell = Shell::new(ACME);
     let missing = shell.run(&["explain", "--rules", "gone.toml", "acme"]);

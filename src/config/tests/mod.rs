@@ -4,6 +4,7 @@ mod annotated;
 mod compiled;
 mod environment;
 mod included;
+mod json_schema;
 mod mistakes;
 
 use std::fs;
