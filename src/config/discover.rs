@@ -57,13 +57,8 @@ pub(super) fn find(named: Option<&Path>, environment: &Environment, cwd: &Path) 
             }
         }
     }
-    Ok(Source {
-        shown: Path::new("(built-in default)").into(),
-        role: Role::Config,
-        path: None,
-        folder: cwd.to_owned(),
-        text: BUILT_IN.to_owned(),
-    })
+    let shown = Path::new("(built-in default)");
+    Ok(Source::new(shown, Role::Config, None, cwd.to_owned(), BUILT_IN.to_owned()))
 }
 
 /// Where to look, in this order.
@@ -116,7 +111,7 @@ pub(super) fn decode(role: Role, shown: &Path, path: PathBuf, bytes: Vec<u8>) ->
     };
     // Editors on Windows begin a file with a byte order mark, which is no column.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let source = Source { shown: shown.into(), role, path: Some(path), folder, text };
+    let source = Source::new(shown, role, Some(path), folder, text);
     let Some(at) = broken_at else { return Ok(source) };
     let message = format!("the {} `{}` is not UTF-8", role.noun(), shown.display());
     let wrong = Wrong::new(message, "save it as UTF-8; the character at the caret is the first that is not");

@@ -1,5 +1,6 @@
 //! The text of one file of the config: where it came from, and which line and column a byte of it is on.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(super) struct Source {
     pub(super) folder: PathBuf,
     /// What it says.
     pub(super) text: String,
+    newlines: OnceCell<Vec<usize>>,
 }
 
 /// What a [`Source`] is to the config.
@@ -57,9 +59,15 @@ impl Role {
 }
 
 impl Source {
+    pub(super) fn new(shown: &Path, role: Role, path: Option<PathBuf>, folder: PathBuf, text: String) -> Self {
+        Self { shown: shown.into(), role, path, folder, text, newlines: OnceCell::new() }
+    }
+
     /// The line on which `offset` lies, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        self.before(offset).matches('\n').count() + 1
+        // Each pattern of a long list is asked for its line, so newlines are looked for once.
+        let newlines = self.newlines.get_or_init(|| self.text.match_indices('\n').map(|(offset, _)| offset).collect());
+        newlines.partition_point(|newline| *newline < offset) + 1
     }
 
     /// The same, as a rule remembers it.
@@ -98,8 +106,7 @@ impl Source {
 impl Source {
     /// A config that is called `namewall.toml` in messages, and that no file holds.
     pub(super) fn of_text(text: &str) -> Self {
-        let shown = Path::new("namewall.toml");
-        Self { shown: shown.into(), role: Role::Config, path: None, folder: PathBuf::new(), text: text.to_owned() }
+        Self::new(Path::new("namewall.toml"), Role::Config, None, PathBuf::new(), text.to_owned())
     }
 }
 

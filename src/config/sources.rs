@@ -65,12 +65,16 @@ impl Sources {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::config::source::Role;
 
     #[test]
     fn an_offset_is_in_the_file_that_it_was_laid_in() {
         let mut sources = Sources::new(Source::of_text("ab\n"));
-        let other = |name: &str, text: &str| Source { shown: Path::new(name).into(), ..Source::of_text(text) };
+        let other =
+            |name: &str, text: &str| Source::new(Path::new(name), Role::Rules, None, PathBuf::new(), text.to_owned());
         assert_eq!(sources.push(other("empty", "")), 4);
         assert_eq!(sources.push(other("c", "c\nd")), 5);
         let places: Vec<_> = (0..=9).map(|offset| sources.place(offset).to_string()).collect();

@@ -104,9 +104,7 @@ impl Reader<'_> {
             return None;
         };
         let shown = PathBuf::from(format!("${variable}"));
-        let folder = self.cwd.to_owned();
-        let source =
-            Source { shown: shown.as_path().into(), role: Role::Variable, path: None, folder, text: text.to_owned() };
+        let source = Source::new(&shown, Role::Variable, None, self.cwd.to_owned(), text.to_owned());
         Some((self.sources.push(source), text.to_owned()))
     }
 

@@ -6,12 +6,12 @@ use tempfile::TempDir;
 
 use super::*;
 
-fn load_under(variables: &[(&str, &str)], overrides: Overrides, text: &str) -> Result<Settings, ConfigError> {
+fn load_under(variables: &[(&str, &str)], overrides: &Overrides, text: &str) -> Result<Settings, ConfigError> {
     let cwd = TempDir::new().unwrap();
     fs::write(cwd.path().join("namewall.toml"), text).unwrap();
     fs::write(cwd.path().join("a.toml"), "[[protect]]\nid = \"a\"\nnames = [\"a\"]\n").unwrap();
     let pairs = [("HOME", "/home/ann")].into_iter().chain(variables.iter().copied());
-    Settings::load_from(&overrides, &Environment::from_pairs(pairs), cwd.path())
+    Settings::load_from(overrides, &Environment::from_pairs(pairs), cwd.path())
 }
 
 const FILE: &str = "[listen]\naddr = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\nallow = [\"10.0.0.0/8\"]\n\
@@ -29,7 +29,7 @@ const ALL: [(&str, &str); 7] = [
 
 #[test]
 fn the_environment_beats_the_file() {
-    let settings = load_under(&ALL, Overrides::default(), FILE).unwrap();
+    let settings = load_under(&ALL, &Overrides::default(), FILE).unwrap();
     assert_eq!(settings.listen, ["0.0.0.0:3".parse().unwrap(), "127.0.0.1:4".parse().unwrap()]);
     assert_eq!(settings.admin, Some("127.0.0.1:5".parse().unwrap()));
     assert_eq!(settings.allow, ["192.168.0.0/16".parse().unwrap(), "::1/128".parse().unwrap()]);
@@ -50,7 +50,7 @@ fn a_flag_beats_the_environment() {
         log_format: Some(LogFormat::Json),
         ..protect(&["shell"])
     };
-    let settings = load_under(&ALL, overrides, FILE).unwrap();
+    let settings = load_under(&ALL, &overrides, FILE).unwrap();
     assert_eq!(settings.listen, ["127.0.0.1:0".parse().unwrap()]);
     assert_eq!(settings.admin, Some("127.0.0.1:9".parse().unwrap()));
     assert_eq!(settings.log_format, LogFormat::Json);
@@ -63,7 +63,7 @@ fn a_flag_beats_the_environment() {
 fn without_them_the_file_holds() {
     let empty = ALL.map(|(name, _)| (name, ""));
     for variables in [&[][..], &empty[..]] {
-        let settings = load_under(variables, Overrides::default(), FILE).unwrap();
+        let settings = load_under(variables, &Overrides::default(), FILE).unwrap();
         assert_eq!((settings.listen[0].port(), settings.admin.unwrap().port()), (1, 2));
         assert!(settings.rules.is_empty() && matches!(settings.ca, CaSource::Pair { .. }));
         assert_eq!(settings.log_format, LogFormat::Json);
@@ -72,7 +72,7 @@ fn without_them_the_file_holds() {
 
 #[test]
 fn a_relative_folder_starts_from_the_working_folder() {
-    let settings = load_under(&[("NAMEWALL_CA_DIR", "ca")], Overrides::default(), "").unwrap();
+    let settings = load_under(&[("NAMEWALL_CA_DIR", "ca")], &Overrides::default(), "").unwrap();
     let CaSource::Dir(dir) = settings.ca else { panic!("{:?}", settings.ca) };
     assert!(dir.is_absolute() && dir.ends_with("ca"), "{dir:?}");
     assert_ne!(dir, Path::new("/home/ann/ca"));
@@ -99,7 +99,7 @@ fn mistakes_of_the_environment() {
         ("all at once", &[("NAMEWALL_ALLOW", "corp"), ("NAMEWALL_PROTECT", "[x]"), ("NAMEWALL_LISTENS", "")]),
     ];
     let shown = cases.iter().map(|(what, variables)| {
-        let error = load_under(variables, Overrides::default(), "").expect_err(what);
+        let error = load_under(variables, &Overrides::default(), "").expect_err(what);
         assert!(error.mistakes().iter().all(|mistake| !mistake.help().is_empty()), "{what}");
         assert!(!error.to_string().contains("secret"), "a variable that isn't ours may hold anything");
         format!("## {what}\n{error}\n")

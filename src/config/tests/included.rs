@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -167,6 +168,31 @@ fn mistakes_of_rules_files() {
     ];
     let shown: Vec<_> = shown.iter().map(|(what, error)| format!("## {what}\n{error}\n")).collect();
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn damage_is_shown_in_the_file_that_has_it(at in 0..200usize, instead in "[a-z\"=\\[\\],\u{fc}\n ]{0,4}") {
+        let rules = rule("first") + &rule("second") + "[[assert]]\nprotected = [\"first\"]\n";
+        let (front, back) = rules.split_at(at.min(rules.len()));
+        let damaged = format!("{front}{instead}{back}");
+        let config = format!("include = [\"a.toml\", \"b.toml\"]\n{}", rule("main"));
+        let files = [("namewall.toml", &*config), ("a.toml", &damaged), ("b.toml", &rule("last"))];
+        let folder = folder(&files);
+        match load_in(&folder, &Overrides::default()) {
+            Ok(settings) => {
+                let of = |file: &str| settings.rules.iter().filter(|rule| is_in(rule.place.as_ref(), file)).count();
+                prop_assert_eq!((of("namewall.toml"), of("b.toml")), (1, 1));
+            }
+            Err(error) => for mistake in error.mistakes() {
+                prop_assert!(is_in(mistake.place().map(|(place, _)| place).as_ref(), "a.toml"), "{}", error);
+            }
+        }
+    }
+}
+
+fn is_in(place: Option<&crate::policy::Place>, file: &str) -> bool {
+    place.is_some_and(|place| &*place.file == Path::new(file))
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn wrong(schema: &Value, value: &Value, at: &str) -> Vec<String> {
             }),
             "enum" => expect(wanted.as_array().unwrap().contains(value)),
             "required" => {
-                expect(wanted.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some()))
+                expect(wanted.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some()));
             }
             "pattern" => expect(
                 regex::Regex::new(wanted.as_str().unwrap()).unwrap().is_match(value.as_str().unwrap_or_default()),
