@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::output::{Console, Style};
 use super::{Common, Failure, Outcome, mirrors};
+use crate::config::discover::SCHEMA;
 use crate::config::environment::Environment;
 use crate::name::{NameBuffer, NameRef, Subject};
 use crate::policy::Policy;
@@ -20,9 +21,16 @@ pub(super) struct Arguments {
     /// Say what the rules would hide of these names, one a line; `-` is standard input
     #[arg(long, value_name = "FILE")]
     preview: Option<PathBuf>,
+    /// Print the config's JSON Schema for editors, and do nothing else
+    #[arg(long)]
+    schema: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
+    if arguments.schema {
+        console.text(SCHEMA)?;
+        return Ok(Outcome::Fine);
+    }
     let settings = common.settings()?;
     let today = OffsetDateTime::now_utc().date();
     let policy = settings.policy(today)?;

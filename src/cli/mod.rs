@@ -43,6 +43,9 @@ struct Common {
     /// The config file [default: $NAMEWALL_CONFIG, ./namewall.toml, the user's, the machine's]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Take the rules of this file, too (repeatable); it needs no config file beside it
+    #[arg(long, global = true, value_name = "FILE")]
+    rules: Vec<PathBuf>,
     /// Protect names like this one, too (repeatable): acme, acme-*, re:acme-(core|data)[0-9]+
     #[arg(long, global = true, value_name = "PATTERN", allow_hyphen_values = true)]
     protect: Vec<String>,
@@ -179,6 +182,7 @@ impl Common {
     fn overrides(&self) -> Overrides {
         Overrides {
             config: self.config.clone(),
+            rules: self.rules.clone(),
             protect: self.protect.clone(),
             log_format: self.log_format,
             ..Overrides::default()

@@ -57,7 +57,7 @@ pub(super) fn look_at(settings: &Settings) -> Look {
 
 /// The files that `settings` were read from.
 fn files(settings: &Settings) -> Vec<PathBuf> {
-    settings.source.iter().cloned().collect()
+    settings.files().iter().chain(settings.watched()).cloned().collect()
 }
 
 fn today() -> Date {

@@ -1,53 +1,67 @@
-//! Compiles a [`Document`] and the command line's overrides into [`Settings`], reporting every mistake on the way.
+//! Compiles a [`Document`], the environment's variables and the command line's overrides into [`Settings`], reporting every mistake on the way.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::environment::Environment;
+use super::include::Gathered;
 use super::raw::{RawCa, RawIntercept, RawUpstream, Text};
 use super::settings::{CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
-use super::source::Source;
 use super::structure::{self, Document};
+use super::variables::Variables;
 use super::{listen, rules, schema, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
 const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
 
-/// Reads, checks and compiles `source`.
+/// Reads, checks and compiles what was gathered.
 pub(super) fn compile(
-    source: &Source,
+    gathered: &Gathered,
+    variables: &Variables,
     overrides: &Overrides,
     environment: &Environment,
 ) -> Result<Settings, ConfigError> {
-    let mut mistakes = Mistakes::new(source);
-    let Some(document) = structure::read(&mut mistakes) else { return Err(mistakes.into_error()) };
+    let mut mistakes = Mistakes::new(&gathered.sources);
+    gathered.report(&mut mistakes);
+    variables.report(&mut mistakes);
+    let document = structure::read(&mut mistakes);
+    let rules = rules::rules(&document, &variables.protect, &overrides.protect, &mut mistakes);
+    let assertions = rules::assertions(&document, &mut mistakes);
+    if !document.readable {
+        return Err(mistakes.into_error());
+    }
     report_unsupported(&document, &mut mistakes);
     let table = document.raw.listen.as_ref().map(Spanned::get_ref);
     let log = &document.raw.log;
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let format = |text: &str| value::choice("log format", text, &formats);
+    let of_file = checked(log.format.as_ref(), &mut mistakes, format);
+    let of_environment = checked(variables.log_format.as_ref(), &mut mistakes, format);
+    let ca = ca(&document, environment, &mut mistakes);
+    let ca_of_environment = path(variables.ca_dir.as_ref(), &mut mistakes).map(CaSource::Dir);
     let settings = Settings {
-        source: source.path.clone(),
-        listen: listen::addresses(&document, overrides, &mut mistakes),
-        admin: listen::admin(table, overrides, &mut mistakes),
-        allow: listen::allow(table, &mut mistakes),
+        source: gathered.sources.config().path.clone(),
+        listen: listen::addresses(&document, variables, overrides, &mut mistakes),
+        admin: listen::admin(table, variables, overrides, &mut mistakes),
+        allow: listen::allow(table, variables, &mut mistakes),
         drain: table
             .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))
             .unwrap_or(DEFAULT_DRAIN),
-        ca: ca(&document, environment, &mut mistakes),
+        ca: ca_of_environment.unwrap_or(ca),
         extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),
         connect_to: connect_to(&document.raw.upstream, &mut mistakes),
-        rules: rules::rules(&document, &overrides.protect, &mut mistakes),
-        assertions: rules::assertions(&document, &mut mistakes),
+        rules,
+        assertions,
         sites: sites(&document, &mut mistakes),
-        log_format: checked(log.format.as_ref(), &mut mistakes, |text| value::choice("log format", text, &formats))
-            .map_or(overrides.log_format, |of_file| overrides.log_format.or(Some(of_file)))
-            .unwrap_or_default(),
+        log_format: overrides.log_format.or(of_environment).or(of_file).unwrap_or_default(),
         decisions: path(log.decisions.as_ref(), &mut mistakes),
+        files: gathered.files(),
+        watched: gathered.watched.clone(),
     };
     mistakes.or(settings)
 }
@@ -62,7 +76,8 @@ fn checked<T>(
 }
 
 fn path(text: Option<&Text>, mistakes: &mut Mistakes<'_>) -> Option<PathBuf> {
-    let folder = &mistakes.source().folder;
+    let sources = mistakes.source();
+    let folder = text.map(|text| sources.folder(text.span().start)).unwrap_or_else(|| Path::new(""));
     checked(text, mistakes, |text| value::path(text, folder))
 }
 

@@ -1,4 +1,4 @@
-//! Finds the config file and reads it: `--config`, `$NAMEWALL_CONFIG`, the usual places, else the built-in default.
+//! Finds the files of the config and reads them: `--config`, `$NAMEWALL_CONFIG`, the usual places, else the built-in default.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,16 +6,33 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::snippet::{ConfigError, Mistake, Wrong};
-use super::source::Source;
+use super::source::{Role, Source};
 
 /// The annotated default: what is in force when no file is found, and what its users start from.
 pub const BUILT_IN: &str = include_str!("../../config/namewall.toml");
+
+/// The config's JSON Schema, for editors.
+pub const SCHEMA: &str = include_str!("../../config/namewall.schema.json");
 
 const FILE: &str = "namewall.toml";
 const VARIABLE: &str = "NAMEWALL_CONFIG";
 
 /// No config is longer; a device or a disk image that was named by mistake is.
 const LONGEST: u64 = 4 << 20;
+
+/// What to do about a path that leads to no file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remedies {
+    /// There is nothing.
+    pub(super) absent: &'static str,
+    /// There is a folder.
+    pub(super) folder: &'static str,
+}
+
+const OF_CONFIG: Remedies = Remedies {
+    absent: "write the path of an existing file, or name none to use the usual places",
+    folder: "write the path of the file in it, mostly `namewall.toml`",
+};
 
 /// A file that may hold the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +48,17 @@ pub(super) fn find(named: Option<&Path>, environment: &Environment, cwd: &Path) 
     for candidate in candidates(named, environment) {
         let path = cwd.join(&candidate.shown);
         match read(&path) {
-            Ok(bytes) => return decode(&candidate, path, bytes),
+            Ok(bytes) => return Ok(decode(Role::Config, &candidate.shown, path, bytes)?),
             Err(error) if candidate.named_by.is_none() && is_absent(&error) => {}
-            Err(error) => return Err(unreadable(&candidate, &error).into()),
+            Err(error) => {
+                let by = candidate.named_by.map(|by| format!(", named by {by},")).unwrap_or_default();
+                let what = format!("the config file `{}`{by}", candidate.shown.display());
+                return Err(Mistake::of_file(unreadable(&what, &error, OF_CONFIG)).into());
+            }
         }
     }
-    Ok(Source {
-        shown: Path::new("(built-in default)").into(),
-        path: None,
-        folder: cwd.to_owned(),
-        text: BUILT_IN.to_owned(),
-    })
+    let shown = Path::new("(built-in default)");
+    Ok(Source::new(shown, Role::Config, None, cwd.to_owned(), BUILT_IN.to_owned()))
 }
 
 /// Where to look, in this order.
@@ -57,7 +74,7 @@ fn candidates(named: Option<&Path>, environment: &Environment) -> Vec<Candidate>
     usual.into_iter().flatten().map(|shown| Candidate { shown, named_by: None }).collect()
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
@@ -70,26 +87,22 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn unreadable(candidate: &Candidate, error: &io::Error) -> Mistake {
-    let shown = candidate.shown.display();
-    let by = candidate.named_by.map(|by| format!(", named by {by},")).unwrap_or_default();
+/// Why `what` can't be read.
+pub(super) fn unreadable(what: &str, error: &io::Error, remedies: Remedies) -> Wrong {
     let (message, help) = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            ("doesn't exist".to_owned(), "write the path of an existing file, or name none to use the usual places")
-        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ("doesn't exist".to_owned(), remedies.absent),
         io::ErrorKind::PermissionDenied => (
             "can't be read: permission denied".to_owned(),
             "let the user that runs namewall read the file and enter its folders",
         ),
-        io::ErrorKind::IsADirectory => {
-            ("is a folder".to_owned(), "write the path of the file in it, mostly `namewall.toml`")
-        }
+        io::ErrorKind::IsADirectory => ("is a folder".to_owned(), remedies.folder),
         _ => (format!("can't be read: {error}"), "write the path of a TOML file"),
     };
-    Mistake::of_file(Wrong::new(format!("the config file `{shown}`{by} {message}"), help))
+    Wrong::new(format!("{what} {message}"), help)
 }
 
-fn decode(candidate: &Candidate, path: PathBuf, bytes: Vec<u8>) -> Result<Source, ConfigError> {
+/// The text of a file, or the first place where it isn't UTF-8.
+pub(super) fn decode(role: Role, shown: &Path, path: PathBuf, bytes: Vec<u8>) -> Result<Source, Mistake> {
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let (text, broken_at) = match String::from_utf8(bytes) {
         Ok(text) => (text, None),
@@ -98,11 +111,11 @@ fn decode(candidate: &Candidate, path: PathBuf, bytes: Vec<u8>) -> Result<Source
     };
     // Editors on Windows begin a file with a byte order mark, which is no column.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let source = Source { shown: candidate.shown.as_path().into(), path: Some(path), folder, text };
+    let source = Source::new(shown, role, Some(path), folder, text);
     let Some(at) = broken_at else { return Ok(source) };
-    let message = format!("the config file `{}` is not UTF-8", candidate.shown.display());
+    let message = format!("the {} `{}` is not UTF-8", role.noun(), shown.display());
     let wrong = Wrong::new(message, "save it as UTF-8; the character at the caret is the first that is not");
-    Err(Mistake::at(&source, &(at..at + char::REPLACEMENT_CHARACTER.len_utf8()), wrong).into())
+    Err(Mistake::at(&source, &(at..at + char::REPLACEMENT_CHARACTER.len_utf8()), wrong))
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ impl Environment {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// All variables in the order of their names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// The user's config folder: `$XDG_CONFIG_HOME` or `~/.config`, `%APPDATA%` on Windows.
     #[must_use]
     pub fn config_home(&self) -> Option<PathBuf> {

@@ -19,6 +19,7 @@ pub(super) type Text = Spanned<String>;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawConfig {
+    pub(super) include: Vec<Text>,
     pub(super) listen: Option<Spanned<RawListen>>,
     pub(super) ca: Option<Spanned<RawCa>>,
     pub(super) upstream: RawUpstream,

@@ -1,4 +1,4 @@
-//! Compiles `[[protect]]`, `[[assert]]` and `--protect` into rules and assertions.
+//! Compiles `[[protect]]`, `[[assert]]`, `NAMEWALL_PROTECT` and `--protect` into rules and assertions.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,6 +14,8 @@ use crate::policy::{FilePattern, Mode, Pattern, PatternError, Place, Rule};
 
 /// The id of the rule that `--protect` makes.
 const COMMAND_LINE: &str = "command-line";
+/// The id of the rule that `NAMEWALL_PROTECT` makes.
+const ENVIRONMENT: &str = "environment";
 
 const PATTERN_HELP: &str =
     "a pattern is a name (`acme`), one with wildcards (`acme-*`), or a regular expression (`re:acme-(core|data)`)";
@@ -21,14 +23,20 @@ const FILE_PATTERN_HELP: &str =
     "a file pattern is a file name, one with wildcards (`*.egg`), or a regular expression (`re:acme_.*[.]whl`)";
 const EVERYTHING_HELP: &str =
     "narrow it, or write `everything = true` into the rule if every package of the index is to be hidden";
-const EVERYTHING_FLAG_HELP: &str =
+const EVERYTHING_ELSEWHERE_HELP: &str =
     "narrow it; to hide every package of the index, write a rule with `everything = true` into a config file";
 
-/// The rules of the file in its order, then the command line's.
-pub(super) fn rules(document: &Document, protect: &[String], mistakes: &mut Mistakes<'_>) -> Vec<Rule> {
+/// The rules of the files in their order, then the environment's and the command line's.
+pub(super) fn rules(
+    document: &Document,
+    of_environment: &[Text],
+    protect: &[String],
+    mistakes: &mut Mistakes<'_>,
+) -> Vec<Rule> {
     report_twins(document, mistakes);
     let of_file = document.raw.protect.iter().map(|raw| rule(raw, document.is_whole(raw), mistakes)).collect();
-    [of_file, Vec::from_iter(rule_of_command_line(protect, mistakes))].concat()
+    let of_environment = Vec::from_iter(rule_of_environment(of_environment, mistakes));
+    [of_file, of_environment, Vec::from_iter(rule_of_command_line(protect, mistakes))].concat()
 }
 
 /// What the `[[assert]]` tables say, in the order of the file.
@@ -53,21 +61,22 @@ pub(super) fn assertions(document: &Document, mistakes: &mut Mistakes<'_>) -> Ve
 
 /// Ids are unique: answers, log lines and metrics name a rule by nothing else.
 fn report_twins(document: &Document, mistakes: &mut Mistakes<'_>) {
-    let mut first_lines = HashMap::new();
+    let mut first_places = HashMap::new();
     for id in document.raw.protect.iter().filter_map(|rule| rule.get_ref().id.as_ref()) {
-        let line = mistakes.source().line(id.span().start);
+        let place = mistakes.source().place(id.span().start);
         let written = id.get_ref();
-        if written == COMMAND_LINE {
-            let message = format!("the id `{COMMAND_LINE}` is kept for the rule that `--protect` makes");
+        let kept = [(COMMAND_LINE, "--protect"), (ENVIRONMENT, "NAMEWALL_PROTECT")];
+        if let Some((_, maker)) = kept.iter().find(|(kept, _)| written == kept) {
+            let message = format!("the id `{written}` is kept for the rule that `{maker}` makes");
             mistakes.report(&id.span(), Wrong::new(message, "give this rule another id"));
-        } else if let Some(first) = first_lines.get(written) {
-            let message = format!("the id `{written}` is taken by the rule of line {first}");
+        } else if let Some(first) = first_places.get(written) {
+            let message = format!("the id `{written}` is taken by the rule at {first}");
             mistakes.report(
                 &id.span(),
                 Wrong::new(message, "give this rule another id, or add its patterns to the first one"),
             );
         } else {
-            first_lines.insert(written, line);
+            first_places.insert(written, place);
         }
     }
 }
@@ -152,13 +161,25 @@ fn too_wide(text: &str, help: &str) -> Wrong {
     Wrong::new(format!("`{text}` matches everything"), help)
 }
 
+/// The rule that `NAMEWALL_PROTECT` makes, if it is set.
+fn rule_of_environment(protect: &[Text], mistakes: &mut Mistakes<'_>) -> Option<Rule> {
+    let first = protect.first()?.span().start;
+    let names = list(protect, of_environment, mistakes);
+    Some(Rule { id: ENVIRONMENT.to_owned(), names, place: Some(mistakes.source().place(first)), ..Rule::default() })
+}
+
+fn of_environment(text: &str, place: Place) -> Result<Pattern, Wrong> {
+    let pattern = pattern(text, true)?;
+    if pattern.matches_everything() { Err(too_wide(text, EVERYTHING_ELSEWHERE_HELP)) } else { Ok(pattern.at(place)) }
+}
+
 /// The rule that `--protect` makes, if it was given.
 fn rule_of_command_line(protect: &[String], mistakes: &mut Mistakes<'_>) -> Option<Rule> {
     let mut names = Vec::new();
     for text in protect {
         match pattern(text, true) {
             Ok(pattern) if pattern.matches_everything() => {
-                mistakes.report_argument("--protect", text, too_wide(text, EVERYTHING_FLAG_HELP));
+                mistakes.report_argument("--protect", text, too_wide(text, EVERYTHING_ELSEWHERE_HELP));
             }
             Ok(pattern) => names.push(pattern),
             Err(wrong) => mistakes.report_argument("--protect", text, wrong),

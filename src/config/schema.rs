@@ -1,5 +1,10 @@
 //! Every table and key of the config with an example: what help lines are made of.
 
+use super::snippet::Wrong;
+
+/// The tables that a file of rules may hold: one that is included, or named by `--rules`.
+const OF_RULES: [&str; 3] = ["protect", "assert", "inventory"];
+
 /// A key, the table it belongs to, and how it is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
@@ -13,6 +18,7 @@ pub(super) struct Key {
 
 /// All keys, table by table in the order of the annotated default.
 pub(super) const KEYS: &[Key] = &[
+    key("", "include", r#"include = ["rules.d/*.toml"]"#),
     key("", "listen", "[listen]"),
     key("", "ca", "[ca]"),
     key("", "upstream", "[upstream]"),
@@ -65,14 +71,43 @@ pub(super) fn example(table: &str, name: &str) -> Option<&'static str> {
 /// What to write instead of the key `written`, which `table` doesn't have.
 pub(super) fn help_for_unknown(table: &str, written: &str) -> String {
     let known: Vec<_> = KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect();
-    let kind = if table.is_empty() { "tables" } else { "keys" };
+    let kind = if table.is_empty() { "keys and tables" } else { "keys" };
     let list = format!("known {kind} here: {}", known.join(", "));
-    let elsewhere = KEYS.iter().find(|key| !key.table.is_empty() && key.name == written);
+    let elsewhere = KEYS.iter().find(|key| key.table != table && key.name == written);
     match (elsewhere, nearest(written, known)) {
+        (Some(key), _) if key.table.is_empty() => {
+            format!("write `{}` above the first table of the file; {list}", key.example)
+        }
         (Some(key), _) => format!("`{written}` belongs below {}; {list}", header(key.table)),
         (None, Some(near)) => format!("did you mean `{near}`? {list}"),
         (None, None) => list,
     }
+}
+
+/// What is wrong with `name` at the top of a file of rules, if anything is; `unknown` says what is wrong with it anywhere.
+pub(super) fn misplaced(name: &str, unknown: impl FnOnce() -> Wrong) -> Option<Wrong> {
+    if OF_RULES.contains(&name) {
+        return None;
+    }
+    let tables = OF_RULES.map(|table| format!("`[[{table}]]`")).join(", ");
+    let Some(written) = example("", name) else {
+        let of_rule = KEYS.iter().find(|key| OF_RULES.contains(&key.table) && key.name == name);
+        let meant = match (of_rule, nearest(name, OF_RULES)) {
+            (Some(key), _) => format!("`{name}` belongs below {}; ", header(key.table)),
+            (None, Some(near)) => format!("did you mean `{near}`? "),
+            (None, None) => String::new(),
+        };
+        let help = format!("{meant}a file of rules holds {tables} and nothing else");
+        return Some(Wrong::new(unknown().message(), help));
+    };
+    let (message, help) = if name == "include" {
+        let help = format!("list that file in the `include` of the config file, too; this one holds {tables} alone");
+        ("a file of rules can't include others".to_owned(), help)
+    } else {
+        let help = format!("move it to the config file, `namewall.toml`; a file of rules holds {tables} alone");
+        (format!("`{written}` can't stand in a file of rules"), help)
+    };
+    Some(Wrong::new(message, help))
 }
 
 /// The line that opens `table`.

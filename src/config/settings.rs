@@ -10,7 +10,9 @@ use time::Date;
 
 pub use super::assertion::Assertion;
 use super::environment::Environment;
+use super::include::Gathered;
 use super::snippet::ConfigError;
+use super::variables::Variables;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
 use crate::policy::{CompileError, Policy, Rule};
@@ -35,7 +37,7 @@ pub struct Settings {
     pub extra_roots: Vec<PathBuf>,
     /// Dial elsewhere; the name that is verified stays.
     pub connect_to: HashMap<Authority, Authority>,
-    /// The `[[protect]]` rules in the order of the file, then the command line's.
+    /// The `[[protect]]` rules in the order of the file, then the environment's and the command line's.
     pub rules: Vec<Rule>,
     /// What the `[[assert]]` tables say, name by name.
     pub assertions: Vec<Assertion>,
@@ -45,6 +47,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The decision log; `None` is to the log.
     pub decisions: Option<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
+    pub(super) watched: Vec<PathBuf>,
 }
 
 /// Where the certificate authority's certificate and key are.
@@ -66,6 +70,20 @@ impl Settings {
     #[must_use]
     pub fn hosts(&self) -> Vec<HostName> {
         self.sites.keys().cloned().collect()
+    }
+
+    /// The files that were read, in that order: the config file, what it includes, and those of `--rules` and `NAMEWALL_RULES`.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The folders in which a new file may be included: of each pattern of `include` the part before the first wildcard.
+    ///
+    /// One of them need not exist yet. With `**`, or a wildcard in a folder's name, any folder below it counts, too.
+    #[must_use]
+    pub fn watched(&self) -> &[PathBuf] {
+        &self.watched
     }
 }
 
@@ -90,11 +108,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// What the command line says beside the config.
+/// What the command line says beside the config, and before what the `NAMEWALL_*` variables say.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--config`.
     pub config: Option<PathBuf>,
+    /// `--rules`, in order: files of rules beside the config's.
+    pub rules: Vec<PathBuf>,
     /// `--protect`, in order; they become the rule `command-line`.
     pub protect: Vec<String>,
     /// `--listen`; replaces the config's addresses when not empty.
@@ -106,7 +126,7 @@ pub struct Overrides {
 }
 
 impl Settings {
-    /// Finds, reads, checks and compiles the config, then applies `overrides`.
+    /// Finds, reads, checks and compiles the config, then applies the `NAMEWALL_*` variables and `overrides`.
     ///
     /// # Errors
     /// [`ConfigError`], which prints as `file:line:column`, a caret and the remedy.
@@ -122,7 +142,11 @@ impl Settings {
     /// [`ConfigError`], as there.
     pub fn load_from(overrides: &Overrides, environment: &Environment, cwd: &Path) -> Result<Self, ConfigError> {
         let source = discover::find(overrides.config.as_deref(), environment, cwd)?;
-        compile::compile(&source, overrides, environment)
+        let mut gathered = Gathered::from_config(source);
+        overrides.rules.iter().for_each(|file| gathered.add_rules(file, "--rules", cwd));
+        let variables = Variables::read(environment, cwd, &mut gathered.sources);
+        variables.rules.iter().for_each(|file| gathered.add_rules(file, "$NAMEWALL_RULES", cwd));
+        compile::compile(&gathered, &variables, overrides, environment)
     }
 
     /// The rules compiled as of `today`.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::source::{Marked, Source};
+use super::sources::Sources;
 use crate::policy::Place;
 
 /// Every mistake that was found in the config and on the command line; at least one.
@@ -98,29 +99,40 @@ impl Wrong {
     pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: help.into() }
     }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 /// The mistakes on their way to [`ConfigError`]: a check reports here and goes on.
 #[derive(Debug)]
 pub(super) struct Mistakes<'s> {
-    source: &'s Source,
+    sources: &'s Sources,
     in_file: Vec<(usize, Mistake)>,
     elsewhere: Vec<Mistake>,
 }
 
 impl<'s> Mistakes<'s> {
-    pub(super) const fn new(source: &'s Source) -> Self {
-        Self { source, in_file: Vec::new(), elsewhere: Vec::new() }
+    pub(super) const fn new(sources: &'s Sources) -> Self {
+        Self { sources, in_file: Vec::new(), elsewhere: Vec::new() }
     }
 
-    /// The file that is being checked.
-    pub(super) const fn source(&self) -> &'s Source {
-        self.source
+    /// What is being checked, file by file.
+    pub(super) const fn source(&self) -> &'s Sources {
+        self.sources
     }
 
     /// Reports what is wrong at `span`.
     pub(super) fn report(&mut self, span: &Range<usize>, wrong: Wrong) {
-        self.in_file.push((span.start, Mistake::at(self.source, span, wrong)));
+        let (_, source) = self.sources.at(span.start);
+        let excerpt = Excerpt::Line { file: Arc::clone(&source.shown), marked: self.sources.mark(span) };
+        self.in_file.push((span.start, Mistake { wrong, excerpt }));
+    }
+
+    /// Reports what has no place in any of the files.
+    pub(super) fn report_elsewhere(&mut self, mistake: Mistake) {
+        self.elsewhere.push(mistake);
     }
 
     /// Reports what is wrong with the value of `flag`.
@@ -258,7 +270,7 @@ error: `\u{1b}[2J` is no id
 
     #[test]
     fn all_mistakes_are_shown_in_the_order_of_the_file() {
-        let source = Source::of_text("a\nb\n");
+        let source = Sources::new(Source::of_text("a\nb\n"));
         let mut mistakes = Mistakes::new(&source);
         mistakes.report_argument("--protect", "c", Wrong::new("third", "c"));
         mistakes.report(&(2..3), Wrong::new("second", "b"));

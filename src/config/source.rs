@@ -1,5 +1,6 @@
-//! The text of one config file: where it came from, and which line and column a byte of it is on.
+//! The text of one file of the config: where it came from, and which line and column a byte of it is on.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +12,26 @@ use crate::policy::Place;
 pub(super) struct Source {
     /// The file as its user names it.
     pub(super) shown: Arc<Path>,
-    /// Where it really is; `None` for the built-in default.
+    /// What may stand in it.
+    pub(super) role: Role,
+    /// Where it really is; `None` for the built-in default and a variable of the environment.
     pub(super) path: Option<PathBuf>,
     /// The folder that relative paths in it start from.
     pub(super) folder: PathBuf,
     /// What it says.
     pub(super) text: String,
+    newlines: OnceCell<Vec<usize>>,
+}
+
+/// What a [`Source`] is to the config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The config file itself.
+    Config,
+    /// A file of rules, included or named by `--rules`.
+    Rules,
+    /// The value of a variable of the environment, which is no TOML.
+    Variable,
 }
 
 /// One line of a [`Source`], and the part of it that is meant.
@@ -32,10 +47,27 @@ pub(super) struct Marked {
     pub(super) text: String,
 }
 
+impl Role {
+    /// What messages call such a file.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Config => "config file",
+            Self::Rules => "rules file",
+            Self::Variable => "variable",
+        }
+    }
+}
+
 impl Source {
+    pub(super) fn new(shown: &Path, role: Role, path: Option<PathBuf>, folder: PathBuf, text: String) -> Self {
+        Self { shown: shown.into(), role, path, folder, text, newlines: OnceCell::new() }
+    }
+
     /// The line on which `offset` lies, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        self.before(offset).matches('\n').count() + 1
+        // Each pattern of a long list is asked for its line, so newlines are looked for once.
+        let newlines = self.newlines.get_or_init(|| self.text.match_indices('\n').map(|(offset, _)| offset).collect());
+        newlines.partition_point(|newline| *newline < offset) + 1
     }
 
     /// The same, as a rule remembers it.
@@ -74,8 +106,7 @@ impl Source {
 impl Source {
     /// A config that is called `namewall.toml` in messages, and that no file holds.
     pub(super) fn of_text(text: &str) -> Self {
-        let shown = Path::new("namewall.toml");
-        Self { shown: shown.into(), path: None, folder: PathBuf::new(), text: text.to_owned() }
+        Self::new(Path::new("namewall.toml"), Role::Config, None, PathBuf::new(), text.to_owned())
     }
 }
 

@@ -3,7 +3,9 @@
 //! serde stops at the first mistake. So the entry that it stumbled over is reported, taken out, and the rest is read
 //! again until nothing is left to report: one run shows all of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::mem;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -11,16 +13,19 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::raw::RawConfig;
-use super::schema;
 use super::snippet::{Mistakes, Wrong};
+use super::source::{Role, Source};
+use super::{schema, shift};
 
 /// More mistakes than anybody reads at once.
 const MOST_MISTAKES: usize = 50;
 
 /// What could be read of a config.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Document {
     pub(super) raw: RawConfig,
+    /// Whether the config file is TOML; if not, nothing is certain of what its tables say.
+    pub(super) readable: bool,
     incomplete: Vec<Range<usize>>,
 }
 
@@ -36,24 +41,53 @@ impl Document {
     pub(super) fn is_whole<T>(&self, table: &Spanned<T>) -> bool {
         !self.incomplete.contains(&table.span())
     }
+
+    /// Appends what a file of rules says.
+    fn append(&mut self, rules: RawConfig) {
+        self.raw.protect.extend(rules.protect);
+        self.raw.inventory.extend(rules.inventory);
+        self.raw.assert.extend(rules.assert);
+    }
 }
 
-/// Reads the source of `mistakes`; `None` if it isn't TOML, for then nothing else that could be said of it is certain.
-pub(super) fn read(mistakes: &mut Mistakes<'_>) -> Option<Document> {
-    let source = mistakes.source();
+/// Reads the sources of `mistakes` as one config. Of a file that isn't TOML nothing is read.
+pub(super) fn read(mistakes: &mut Mistakes<'_>) -> Document {
+    let mut document = Document { raw: RawConfig::default(), readable: true, incomplete: Vec::new() };
+    for (start, source) in mistakes.source().iter() {
+        if source.role == Role::Variable {
+            continue;
+        }
+        let raw = read_file(start, source, mistakes, &mut document.incomplete);
+        match (source.role, raw) {
+            (Role::Config, Some(raw)) => document.raw = raw,
+            (Role::Config, None) => document.readable = false,
+            (_, raw) => document.append(raw.unwrap_or_default()),
+        }
+    }
+    document
+}
+
+fn read_file(
+    start: usize,
+    source: &Source,
+    mistakes: &mut Mistakes<'_>,
+    incomplete: &mut Vec<Range<usize>>,
+) -> Option<RawConfig> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
-        report_syntax(&errors, mistakes);
+        report_syntax(&errors, start, mistakes);
         return None;
     }
-    let mut root = root;
-    let mut incomplete = Vec::new();
+    let mut root = shift::table(root, start);
+    if source.role == Role::Rules {
+        take_out_misplaced(root.get_mut(), mistakes);
+    }
     for _ in 0..MOST_MISTAKES {
         let error = match RawConfig::deserialize(toml::Deserializer::from(root.clone())) {
-            Ok(raw) => return Some(Document { raw, incomplete }),
+            Ok(raw) => return Some(raw),
             Err(error) => error,
         };
-        let span = error.span().unwrap_or_default();
+        let span = error.span().unwrap_or(start..start);
         let table_span = root.span();
         let Some(culprit) = take_out(root.get_mut(), &table_span, "", &span) else {
             // Not known to happen: serde would have to stumble over something that is neither a key nor a value.
@@ -68,15 +102,26 @@ pub(super) fn read(mistakes: &mut Mistakes<'_>) -> Option<Document> {
 }
 
 /// Reports the first syntax error of each line: what follows on the same line is mostly its echo.
-fn report_syntax(errors: &[Error], mistakes: &mut Mistakes<'_>) {
+fn report_syntax(errors: &[Error], start: usize, mistakes: &mut Mistakes<'_>) {
     let mut lines = BTreeSet::new();
     for error in errors {
         let span = error.span().unwrap_or_default();
-        if lines.insert(mistakes.source().line(span.start)) {
+        let span = start + span.start..start + span.end;
+        if lines.insert(mistakes.source().place(span.start).line) {
             let message = format!("this is not TOML: {}", error.message());
             mistakes.report(&span, Wrong::new(message, help_for_syntax(error.message())));
         }
     }
+}
+
+/// Reports what a file of rules can't hold, and takes it out.
+fn take_out_misplaced(root: &mut DeTable<'_>, mistakes: &mut Mistakes<'_>) {
+    let mut belongs_here = |key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>| {
+        let name: &str = key.get_ref();
+        let wrong = schema::misplaced(name, || unknown("", name, value.get_ref()));
+        wrong.map(|wrong| mistakes.report(&key.span(), wrong)).is_none()
+    };
+    *root = mem::take(root).into_iter().filter(|(key, value)| belongs_here(key, value)).collect();
 }
 
 /// What is most likely meant when the TOML parser says `message`.
@@ -137,7 +182,11 @@ fn inner_tables<'v, 'i>(
 }
 
 fn unknown(table: &str, key: &str, value: &DeValue<'_>) -> Wrong {
-    let is_table = matches!(value, DeValue::Table(_)) || table.is_empty() && matches!(value, DeValue::Array(_));
+    let is_table = match value {
+        DeValue::Table(_) => true,
+        DeValue::Array(list) => table.is_empty() && list.iter().all(|entry| entry.get_ref().is_table()),
+        _ => false,
+    };
     let kind = if is_table { "table" } else { "key" };
     Wrong::new(format!("unknown {kind} `{key}`"), schema::help_for_unknown(table, key))
 }

@@ -40,7 +40,8 @@ impl Shell {
     fn piped(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        // Some commands have their answer before they have read anything.
+        let _may_be_closed = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     }
 }
@@ -65,6 +66,54 @@ fn a_config_error_says_where_and_what_instead() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(Shell::new("").run(&["check", "--no-such-flag"]).status.code(), Some(2));
+}
+
+#[test]
+fn rules_come_from_files_flags_and_the_environment() {
+    let shell = Shell::new(&format!("include = [\"rules.d/*.toml\"]\n{ACME}"));
+    std::fs::create_dir(shell.path().join("rules.d")).unwrap();
+    let of_team = shell.path().join("rules.d/team.toml");
+    std::fs::write(&of_team, "[[protect]]\nid = \"team\"\nnames = [\"team-*\"]\n").unwrap();
+    std::fs::write(shell.path().join("extra.toml"), "[[protect]]\nid = \"extra\"\nnames = [\"extra\"]\n").unwrap();
+    let mut explain = shell.command(&["explain", "--rules", "extra.toml", "team-1", "extra", "env-2"]);
+    let explained = explain.env("NAMEWALL_PROTECT", "env-1,env-2").output().unwrap();
+    assert_eq!(explained.status.code(), Some(1), "{}", stderr(&explained));
+    for place in ["rules.d/team.toml:3", "extra.toml:3", "$NAMEWALL_PROTECT:1"] {
+        assert!(stdout(&explained).contains(place), "{place}: {}", stdout(&explained));
+    }
+    // Two files, two mistakes, one run.
+    std::fs::write(&of_team, "[[protect]]\nid = \"acme\"\nnames = [\"re:Team\"]\n").unwrap();
+    let output = shell.run(&["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    for part in ["taken by the rule at namewall.toml:3", "rules.d/team.toml:2:6", "rules.d/team.toml:3:10"] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn check_prints_the_schema_whatever_the_config_says() {
+    let output = Shell::new("broken").run(&["check", "--schema"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(schema["properties"]["log"]["properties"]["format"]["enum"], serde_json::json!(["text", "json"]));
+    assert_eq!(stdout(&output), include_str!("../../config/namewall.schema.json"));
+}
+
+#[test]
+fn what_is_named_and_wrong_ends_with_2() {
+    let shell = Shell::new(ACME);
+    let missing = shell.run(&["explain", "--rules", "gone.toml", "acme"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).contains("`gone.toml`, named by --rules, doesn't exist"), "{}", stderr(&missing));
+    for (name, value, part) in [
+        ("NAMEWALL_PROTEC", "acme", "did you mean `NAMEWALL_PROTECT`?"),
+        ("NAMEWALL_LISTEN", "3128", "$NAMEWALL_LISTEN:1:1"),
+        ("NAMEWALL_RULES", "gone.toml", "named by $NAMEWALL_RULES"),
+    ] {
+        let output = shell.command(&["check"]).env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(stderr(&output).contains(part), "{name}: {}", stderr(&output));
+    }
 }
 
 #[test]

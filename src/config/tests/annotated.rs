@@ -24,7 +24,7 @@ fn without_a_file_the_built_in_default_holds() {
 }
 
 /// The annotated default with its settings switched on, without the alternatives that exclude each other.
-fn switched_on(keep: impl Fn(&str) -> bool) -> String {
+pub(super) fn switched_on(keep: impl Fn(&str) -> bool) -> String {
     let setting = |line: &&str| {
         line.starts_with("#[") || line.starts_with('#') && line[1..].starts_with(|c: char| c.is_ascii_lowercase())
     };

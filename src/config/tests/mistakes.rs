@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -100,6 +101,7 @@ fn mistakes_of_rules() {
         ("an id that is no word", "[[protect]]\nid = \"acme core\"\nnames = [\"acme\"]\n"),
         ("an empty id", "[[protect]]\nid = \"\"\nnames = [\"acme\"]\n"),
         ("an id twice", "[[protect]]\nid = \"a\"\nnames = [\"a\"]\n\n[[protect]]\nid = \"a\"\nnames = [\"b\"]\n"),
+        ("the id of the environment", "[[protect]]\nid = \"environment\"\nnames = [\"a\"]\n"),
         ("the id of the command line", "[[protect]]\nid = \"command-line\"\nnames = [\"a\"]\n"),
         ("neither names nor files", "[[protect]]\nid = \"acme\"\nexcept = [\"acme-sdk\"]\n"),
         ("everything", "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"*\"]\n"),
@@ -127,6 +129,75 @@ fn mistakes_of_rules() {
         ),
     ]);
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn mistakes_of_patterns() {
+    let names = [
+        ("capitals in a regular expression", "re:Acme-.*"),
+        ("an underscore in a regular expression", "re:acme_core"),
+        ("a point in a regular expression", r"re:acme\\.core"),
+        ("an empty pattern", ""),
+        ("an empty regular expression", "re:"),
+        ("a regular expression that isn't one", "re:acme-("),
+        ("a repetition without an end", "re:acme-[0-9]{1"),
+        ("a look-ahead", "re:acme-(?!sdk).*"),
+        ("a leading dash", "-acme"),
+        ("a trailing dash", "acme-"),
+        ("a blank", "acme core"),
+        ("brackets of a shell", "acme-[ab]"),
+        ("a letter that is not ASCII", "\u{e4}cme"),
+        ("a requirement", "acme>=1.0"),
+        ("a URL", "https://pypi.org/simple/acme/"),
+        ("everything in question marks and asterisks", "**"),
+        ("everything as a regular expression", "re:.*"),
+    ];
+    let named = names.map(|(what, pattern)| (what, format!("[[protect]]\nid = \"acme\"\nnames = [\"{pattern}\"]\n")));
+    let files = [
+        ("an empty file pattern", ""),
+        ("a file pattern with a folder", "dist/*.whl"),
+        ("a file pattern that is no regular expression", "re:acme[.whl"),
+        ("every file as a regular expression", "re:.*"),
+    ];
+    let filed = files.map(|(what, pattern)| (what, format!("[[protect]]\nid = \"acme\"\nfiles = [\"{pattern}\"]\n")));
+    let cases: Vec<_> = named.iter().chain(&filed).map(|(what, text)| (*what, text.as_str())).collect();
+    insta::assert_snapshot!(rendered(&cases));
+}
+
+#[test]
+fn mistakes_of_days() {
+    let cases = [
+        ("a month of one digit", "\"2027-6-30\""),
+        ("a leap day that isn't", "\"2027-02-29\""),
+        ("a word", "\"never\""),
+        ("nothing", "\"\""),
+        ("a time alone", "12:00:00"),
+        ("a day that isn't in the calendar", "2027-02-30"),
+        ("yes", "true"),
+        ("a list", "[2027-06-30]"),
+    ]
+    .map(|(what, day)| (what, format!("[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nexpires = {day}\n")));
+    let cases: Vec<_> = cases.iter().map(|(what, text)| (*what, text.as_str())).collect();
+    insta::assert_snapshot!(rendered(&cases));
+}
+
+/// "invalid" says that something is wrong, which the reader knows by now, and not what.
+#[test]
+fn no_message_is_content_with_invalid() {
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/tests/snapshots");
+    let mut messages = 0;
+    for file in fs::read_dir(snapshots).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for message in text.lines().filter(|line| line.starts_with("error: ")) {
+            messages += 1;
+            let (_, why) = message.split_once("invalid ").unwrap_or(("", message));
+            assert!(!message.ends_with("invalid") && why.split_whitespace().count() >= 2, "{message}");
+        }
+        for mistake in text.split("error: ").skip(1) {
+            assert!(mistake.contains("= help: "), "{mistake}");
+        }
+    }
+    assert!(messages >= 100, "{messages}");
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 mod annotated;
 mod compiled;
+mod environment;
+mod included;
+mod json_schema;
 mod mistakes;
 
 use std::fs;
