@@ -9,6 +9,7 @@ mod filter;
 mod mirrors;
 mod output;
 mod run;
+mod scan;
 mod serve;
 
 use std::path::PathBuf;
@@ -72,6 +73,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Filter one page from standard input to standard output, as the proxy would
     Filter(filter::Arguments),
+    /// Find lock files, requirement files, environments and caches that already hold a protected name from PyPI
+    Scan(scan::Arguments),
     /// Make, show, export or renew this machine's certificate authority
     #[command(subcommand)]
     Ca(ca::Action),
@@ -165,6 +168,7 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Check(arguments) => check::run(&arguments, common, console),
         Command::Explain(arguments) => explain::run(&arguments, common, console),
         Command::Filter(arguments) => filter::run(&arguments, common, console),
+        Command::Scan(arguments) => scan::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
     }
