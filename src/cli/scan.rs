@@ -57,7 +57,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         Format::Sarif => console.line(format_args!("{:#}", as_sarif(&report)))?,
     }
     for unread in &report.unread {
-        console.error(format_args!("error: {} was not read: {}", unread.path.display(), unread.why));
+        let line = format!("error: {} was not read: {}", unread.path.display(), unread.why);
+        console.error(printable(&line));
     }
     let some = report.count(Level::Error) > 0 || arguments.strict && !report.findings.is_empty();
     Ok(match (report.unread.is_empty(), some) {

@@ -23,6 +23,7 @@ mod memory;
 mod mirrors;
 mod pages;
 mod root;
+mod scan;
 mod uploads;
 mod validators;
 mod xmlrpc;

@@ -13,6 +13,8 @@ pub(super) fn file(path: &Path) -> Option<Tool> {
         "pdm.lock" => Tool::Pdm,
         "Pipfile.lock" => Tool::Pipenv,
         "pyproject.toml" => Tool::Pyproject,
+        // `uv lock --script`
+        _ if name.ends_with(".py.lock") => Tool::Uv,
         _ if is_pylock(name) => Tool::Pylock,
         _ if is_requirements(path, name) => Tool::Requirements,
         _ => return None,
@@ -80,6 +82,7 @@ mod tests {
     fn by_name() {
         for (path, tool) in [
             ("a/uv.lock", Some(Tool::Uv)),
+            ("script.py.lock", Some(Tool::Uv)),
             ("pylock.toml", Some(Tool::Pylock)),
             ("pylock.dev.toml", Some(Tool::Pylock)),
             ("pylock..toml", None),

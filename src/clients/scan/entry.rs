@@ -13,6 +13,8 @@ pub(super) struct Entry {
     pub(super) urls: Vec<String>,
     /// Names of its files, where no URL has them.
     pub(super) files: Vec<String>,
+    /// The tool that wrote it, where the place of it doesn't tell.
+    pub(super) by: Option<String>,
     /// What stands for its origin when no URL is on an intercepted host.
     pub(super) otherwise: Otherwise,
 }

@@ -1,5 +1,6 @@
 //! What a scan found, and what it could not read.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use super::remedy::Tool;
@@ -83,7 +84,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.level == level).count()
     }
 
-    pub(super) fn could_not_read(&mut self, path: impl Into<PathBuf>, why: impl ToString) {
+    pub(super) fn could_not_read(&mut self, path: impl Into<PathBuf>, why: &dyn Display) {
         self.unread.push(Unread { path: path.into(), why: why.to_string() });
     }
 

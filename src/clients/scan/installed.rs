@@ -35,6 +35,7 @@ pub(super) fn read(info: &Path) -> Option<Entry> {
             None => Otherwise::Unknown("origin unknown: nothing says which index it was installed from"),
         },
         urls: url.into_iter().collect(),
+        by: read::start_of(&info.join("INSTALLER"), 64).ok().map(|by| String::from_utf8_lossy(&by).trim().to_owned()),
         ..Entry::default()
     })
 }

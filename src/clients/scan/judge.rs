@@ -41,7 +41,7 @@ impl Judge<'_> {
             }
         };
         let rule = protected.found.rule;
-        let remedy = tool.remedy(protected.project.as_str(), rule.private_index.as_deref());
+        let remedy = tool.remedy(protected.project.as_str(), rule.private_index.as_deref(), entry.by.as_deref());
         report.findings.push(Finding {
             level,
             tool,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::entry::{Entry, Otherwise};
-use super::read::line_at;
+use super::read::Lines;
 
 #[derive(Deserialize)]
 struct Lock {
@@ -34,12 +34,13 @@ struct File {
 /// The packages that `text` locks.
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
     let lock: Lock = toml::from_str(text)?;
-    Ok(lock.packages.into_iter().map(|package| package.entry(text)).collect())
+    let lines = Lines::of(text);
+    Ok(lock.packages.into_iter().map(|package| package.entry(&lines)).collect())
 }
 
 impl Package {
-    fn entry(self, text: &str) -> Entry {
-        let line = line_at(text, self.name.span().start);
+    fn entry(self, lines: &Lines) -> Entry {
+        let line = lines.at(self.name.span().start);
         let (mut urls, mut files): (Vec<String>, Vec<String>) = (self.url.into_iter().collect(), vec![]);
         for file in self.files {
             urls.extend(file.url);
@@ -53,6 +54,7 @@ impl Package {
             otherwise: if known { Otherwise::Elsewhere } else { Otherwise::Unknown("a lock that names no index") },
             urls,
             files,
+            by: None,
         }
     }
 }

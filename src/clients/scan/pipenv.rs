@@ -1,11 +1,10 @@
 //! Reads `Pipfile.lock`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
 use super::entry::{Entry, Otherwise};
-use super::read::line_at;
 
 #[derive(Deserialize)]
 struct Lock {
@@ -41,15 +40,29 @@ struct Package {
 pub(super) fn read(text: &str, is_public: impl Fn(&str) -> bool) -> Result<Vec<Entry>, serde_json::Error> {
     let lock: Lock = serde_json::from_str(text)?;
     let sources = lock.meta.map(|meta| meta.sources).unwrap_or_default();
+    let lines = lines(text);
     let packages = lock.categories.into_values().flatten();
-    Ok(packages.map(|(name, package)| package.entry(name, text, &sources, &is_public)).collect())
+    Ok(packages
+        .map(|(name, package)| Entry { line: lines.get(&*name).copied(), ..package.entry(name, &sources, &is_public) })
+        .collect())
+}
+
+/// The first line of each key: pipenv writes every key on a line of its own.
+fn lines(text: &str) -> HashMap<&str, usize> {
+    let keys = text.lines().enumerate().filter_map(|(index, line)| {
+        let (key, rest) = line.trim_start().strip_prefix('"')?.split_once('"')?;
+        rest.trim_start().starts_with(':').then_some((key, index + 1))
+    });
+    let mut lines = HashMap::new();
+    keys.for_each(|(key, line)| {
+        lines.entry(key).or_insert(line);
+    });
+    lines
 }
 
 impl Package {
-    fn entry(self, name: String, text: &str, sources: &[Source], is_public: impl Fn(&str) -> bool) -> Entry {
-        let quoted = format!("\"{name}\":");
+    fn entry(self, name: String, sources: &[Source], is_public: impl Fn(&str) -> bool) -> Entry {
         let mut entry = Entry {
-            line: memchr::memmem::find(text.as_bytes(), quoted.as_bytes()).map(|at| line_at(text, at)),
             project: name,
             version: self.version.map(|version| version.trim_start_matches('=').to_owned()),
             ..Entry::default()

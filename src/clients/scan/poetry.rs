@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::entry::Entry;
-use super::read::line_at;
+use super::read::Lines;
 
 /// What a package without a source comes from (poetry's `PyPiRepository`).
 const PYPI: &str = "https://pypi.org/simple/";
@@ -39,12 +39,13 @@ struct File {
 /// The packages that `text` locks.
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
     let lock: Lock = toml::from_str(text)?;
-    Ok(lock.packages.into_iter().map(|package| package.entry(text)).collect())
+    let lines = Lines::of(text);
+    Ok(lock.packages.into_iter().map(|package| package.entry(&lines)).collect())
 }
 
 impl Package {
-    fn entry(self, text: &str) -> Entry {
-        let line = line_at(text, self.name.span().start);
+    fn entry(self, lines: &Lines) -> Entry {
+        let line = lines.at(self.name.span().start);
         let url = match self.source {
             None => Some(PYPI.to_owned()),
             // `git`, `directory` and `file` have their own things in `url`.

@@ -4,10 +4,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::entry::{Entry, Otherwise};
-use super::read::line_at;
+use super::read::Lines;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct Lock {
+    created_by: Option<String>,
     #[serde(default)]
     packages: Vec<Package>,
 }
@@ -35,12 +37,14 @@ struct Archive {
 /// The packages that `text` locks.
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
     let lock: Lock = toml::from_str(text)?;
-    Ok(lock.packages.into_iter().map(|package| package.entry(text)).collect())
+    let lines = Lines::of(text);
+    let by = lock.created_by;
+    Ok(lock.packages.into_iter().map(|package| Entry { by: by.clone(), ..package.entry(&lines) }).collect())
 }
 
 impl Package {
-    fn entry(self, text: &str) -> Entry {
-        let line = line_at(text, self.name.span().start);
+    fn entry(self, lines: &Lines) -> Entry {
+        let line = lines.at(self.name.span().start);
         let archives: Vec<Archive> = self.archive.into_iter().chain(self.sdist).chain(self.wheels).collect();
         let known = self.vcs.is_some()
             || self.directory.is_some()
@@ -52,6 +56,7 @@ impl Package {
             line: Some(line),
             urls: self.index.into_iter().chain(archives.iter().filter_map(|archive| archive.url.clone())).collect(),
             files: archives.into_iter().filter_map(|archive| archive.name).collect(),
+            by: None,
             otherwise: if known { Otherwise::Elsewhere } else { Otherwise::Unknown("a lock that names no index") },
         }
     }

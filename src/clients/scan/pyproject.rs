@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::entry::Entry;
-use super::read::line_at;
+use super::read::Lines;
 use super::requirements::direct_url;
 
 /// Only what may hold a URL. What has another shape is for the tools to complain of.
@@ -64,8 +64,8 @@ struct PoetryGroup {
 /// The dependencies of `text` that are URLs.
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
     let read: Pyproject = toml::from_str(text)?;
-    let entry =
-        |project, url, at| Entry { project, line: Some(line_at(text, at)), urls: vec![url], ..Entry::default() };
+    let lines = Lines::of(text);
+    let entry = |project, url, at| Entry { project, line: Some(lines.at(at)), urls: vec![url], ..Entry::default() };
     let requirements = read
         .project
         .into_iter()

@@ -41,10 +41,21 @@ pub(super) fn start_of(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// The line, from 1, on which the byte at `offset` stands.
-pub(super) fn line_at(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    memchr::memchr_iter(b'\n', before).count() + 1
+/// Where the lines of a text end: looked through once, however many places are asked for.
+#[derive(Debug)]
+pub(super) struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self { ends: memchr::memchr_iter(b'\n', text.as_bytes()).collect() }
+    }
+
+    /// The line, from 1, on which the byte at `offset` stands.
+    pub(super) fn at(&self, offset: usize) -> usize {
+        self.ends.partition_point(|&end| end < offset) + 1
+    }
 }
 
 #[cfg(test)]
@@ -53,7 +64,8 @@ mod tests {
 
     #[test]
     fn lines_count_from_one() {
-        assert_eq!([0, 1, 2, 3].map(|at| line_at("a\nb\n", at)), [1, 1, 2, 2]);
+        let lines = Lines::of("a\nb\n");
+        assert_eq!([0, 1, 2, 3, 4].map(|at| lines.at(at)), [1, 1, 2, 2, 3]);
     }
 
     #[test]

@@ -47,8 +47,8 @@ impl Tool {
     }
 
     /// What puts `project` right. A lock is resolved again once namewall (or the config of the tool) keeps the public
-    /// project away; `index` is where the private one is.
-    pub(super) fn remedy(self, project: &str, index: Option<&str>) -> String {
+    /// project away; `index` is where the private one is, `by` the tool that wrote it.
+    pub(super) fn remedy(self, project: &str, index: Option<&str>, by: Option<&str>) -> String {
         let index = index.unwrap_or("YOUR-INDEX");
         match self {
             Self::Uv => format!("uv lock --upgrade-package {project}"),
@@ -56,9 +56,23 @@ impl Tool {
             Self::Poetry => format!("poetry update --lock {project}"),
             Self::Pdm => format!("pdm update --no-sync {project}"),
             Self::Pipenv => format!("pipenv upgrade {project}"),
+            Self::Pylock if by == Some("uv") => format!("uv lock --upgrade-package {project}, then uv export again"),
+            Self::Pylock if by == Some("pdm") => format!("pdm update --no-sync {project}"),
             Self::Pylock => format!("pip lock --index-url {index} -r requirements.txt -o pylock.toml"),
-            Self::Requirements => format!("put `--index-url {index}` into the file, then compile its hashes anew"),
+            Self::Requirements => match by {
+                Some("pip-compile") => format!("pip-compile --index-url {index} --upgrade-package {project}"),
+                Some("uv pip compile") => {
+                    format!("uv pip compile --default-index {index} --emit-index-url --upgrade-package {project}")
+                }
+                Some("uv export") => format!("uv lock --upgrade-package {project}, then uv export again"),
+                _ => format!("put `--index-url {index}` into the file, then compile its hashes anew"),
+            },
             Self::Pyproject => format!("write `{project}` without its URL"),
+            Self::Installed if by == Some("uv") => {
+                format!(
+                    "uv pip install --reinstall-package {project} --refresh-package {project} --default-index {index} {project}"
+                )
+            }
             Self::Installed => {
                 format!("pip install --force-reinstall --no-deps --no-cache-dir --index-url {index} {project}")
             }

@@ -31,6 +31,8 @@ pub(super) struct Parsed {
     /// Of `--extra-index-url` and `--find-links`.
     extra: Vec<String>,
     no_index: bool,
+    /// The tool that wrote it, as it says itself.
+    by: Option<&'static str>,
     /// Files named by `-r` and `-c`, and the lines that name them.
     pub(super) includes: Vec<(String, usize)>,
 }
@@ -70,7 +72,10 @@ impl Files {
             let indexes = Indexes::of(group.iter().map(|(_, file)| &file.parsed));
             for (_, file) in group {
                 let of_file = file.parsed.requirements.iter();
-                entries.extend(of_file.map(|it| (&*file.shown, it.entry(&indexes, &is_public))));
+                entries.extend(of_file.map(|it| {
+                    let by = file.parsed.by.map(str::to_owned);
+                    (&*file.shown, Entry { by, ..it.entry(&indexes, &is_public) })
+                }));
             }
         }
         entries
@@ -137,7 +142,10 @@ impl Requirement {
 
 /// Reads a requirement file. Lines that are no requirements are left out: pip would say what is wrong with them.
 pub(super) fn parse(text: &str) -> Parsed {
-    let mut parsed = Parsed::default();
+    let head = || text.lines().take(8).filter(|line| line.starts_with('#'));
+    let by =
+        ["uv pip compile", "uv export", "pip-compile"].into_iter().find(|tool| head().any(|line| line.contains(tool)));
+    let mut parsed = Parsed { by, ..Parsed::default() };
     for (line, number) in logical_lines(text) {
         let line = without_comment(&line).trim();
         if line.starts_with('-') {

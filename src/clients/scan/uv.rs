@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::entry::Entry;
-use super::read::line_at;
+use super::read::Lines;
 
 #[derive(Deserialize)]
 struct Lock {
@@ -38,12 +38,13 @@ struct Archive {
 /// The packages that `text` locks.
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
     let lock: Lock = toml::from_str(text)?;
-    Ok(lock.packages.into_iter().map(|package| package.entry(text)).collect())
+    let lines = Lines::of(text);
+    Ok(lock.packages.into_iter().map(|package| package.entry(&lines)).collect())
 }
 
 impl Package {
-    fn entry(self, text: &str) -> Entry {
-        let line = line_at(text, self.name.span().start);
+    fn entry(self, lines: &Lines) -> Entry {
+        let line = lines.at(self.name.span().start);
         let source = self.source.into_iter().flat_map(|source| [source.registry, source.url]).flatten();
         let archives: Vec<Archive> = self.sdist.into_iter().chain(self.wheels).collect();
         Entry {

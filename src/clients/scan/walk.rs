@@ -46,14 +46,14 @@ impl Scan<'_, '_> {
     fn start(&mut self, path: &Path) {
         let root = match fs::canonicalize(path) {
             Ok(root) => root,
-            Err(cause) => return self.report.could_not_read(path, cause),
+            Err(cause) => return self.report.could_not_read(path, &cause),
         };
         if root.is_dir() {
             return self.tree(path, &root);
         }
         let folder = root.parent().unwrap_or(&root).to_owned();
         match (detect::file(path), read::text(&root)) {
-            (_, Err(why)) => self.report.could_not_read(path, why),
+            (_, Err(why)) => self.report.could_not_read(path, &why),
             (known, Ok(text)) => self.file(path, &text, known.unwrap_or_else(|| detect::content(&text)), &folder),
         }
     }
@@ -65,20 +65,20 @@ impl Scan<'_, '_> {
                 continue;
             }
             if depth > MAX_DEPTH {
-                self.report.could_not_read(&path, format_args!("more than {MAX_DEPTH} folders deep"));
+                self.report.could_not_read(&path, &format_args!("more than {MAX_DEPTH} folders deep"));
                 continue;
             }
             let entries = match fs::read_dir(&path) {
                 Ok(entries) => entries,
                 Err(cause) => {
-                    self.report.could_not_read(&path, cause);
+                    self.report.could_not_read(&path, &cause);
                     continue;
                 }
             };
             for entry in entries.flatten() {
                 seen += 1;
                 if seen > MAX_SEEN {
-                    return self.report.could_not_read(top, format_args!("more than {MAX_SEEN} files"));
+                    return self.report.could_not_read(top, &format_args!("more than {MAX_SEEN} files"));
                 }
                 let Ok(kind) = entry.file_type() else { continue };
                 let path = entry.path();
@@ -114,23 +114,22 @@ impl Scan<'_, '_> {
 
     /// A file in a tree, if its name says that it is anything.
     fn candidate(&mut self, path: &Path, is_link: bool, root: &Path) {
-        if detect::is_installed(path) {
-            return self.installed(path);
+        let (tool, is_installed) = (detect::file(path), detect::is_installed(path));
+        if tool.is_none() && !is_installed {
+            return;
         }
-        let Some(tool) = detect::file(path) else { return };
         if is_link {
             match fs::canonicalize(path) {
-                // A folder with the name of a lock file.
-                Ok(target) if target.is_dir() => return,
                 Ok(target) if target.starts_with(root) => {}
-                Ok(_outside) => return self.report.could_not_read(path, "a symbolic link that leads out of the tree"),
-                Err(cause) => return self.report.could_not_read(path, cause),
+                Ok(_outside) => return self.report.could_not_read(path, &"a symbolic link that leads out of the tree"),
+                Err(cause) => return self.report.could_not_read(path, &cause),
             }
         }
         (self.progress)(path);
+        let Some(tool) = tool else { return self.installed(path) };
         match read::text(path) {
             Ok(text) => self.file(path, &text, tool, root),
-            Err(why) => self.report.could_not_read(path, why),
+            Err(why) => self.report.could_not_read(path, &why),
         }
     }
 
@@ -144,7 +143,7 @@ impl Scan<'_, '_> {
     fn file(&mut self, path: &Path, text: &str, tool: Tool, root: &Path) {
         let toml = |result: Result<Vec<Entry>, toml::de::Error>| {
             result.map_err(|why| match why.span() {
-                Some(span) => format!("line {}: {}", read::line_at(text, span.start), why.message()),
+                Some(span) => format!("line {}: {}", read::Lines::of(text).at(span.start), why.message()),
                 None => why.message().to_owned(),
             })
         };
@@ -162,7 +161,7 @@ impl Scan<'_, '_> {
                 self.report.sources += 1;
                 entries.iter().for_each(|entry| self.judge.judge(entry, tool, path, &mut self.report));
             }
-            Err(why) => self.report.could_not_read(path, why),
+            Err(why) => self.report.could_not_read(path, &why),
         }
     }
 
@@ -177,7 +176,7 @@ impl Scan<'_, '_> {
             let text = match text.map_or_else(|| read::text(&path), Ok) {
                 Ok(text) => text,
                 Err(why) => {
-                    self.report.could_not_read(&path, why);
+                    self.report.could_not_read(&path, &why);
                     continue;
                 }
             };
@@ -197,9 +196,9 @@ impl Scan<'_, '_> {
                     }
                     Ok(_outside) => self.report.could_not_read(
                         &included,
-                        format_args!("line {line} of {} leads out of what is scanned", path.display()),
+                        &format_args!("line {line} of {} leads out of what is scanned", path.display()),
                     ),
-                    Err(cause) => self.report.could_not_read(&included, cause),
+                    Err(cause) => self.report.could_not_read(&included, &cause),
                 }
             }
             self.requirements.add(canonical, path, parsed, includes);
