@@ -287,6 +287,9 @@ fn links_and_pipes_lead_nowhere() {
         (3, &Value::Array(vec![])),
         "{report:#}"
     );
+    tree.write("tree/sub/dev.txt", "-r ../requirements.in\n");
+    tree.write("tree/requirements.in", "acme-core==1 --hash=sha256:00\n");
+    assert_eq!(tree.scan(&["tree/sub/dev.txt"]).status.code(), Some(1), "it is in the folder where the user stands");
     // The path itself may be a link: its user means what is behind it.
     assert_eq!(tree.scan(&["tree/uv.lock"]).status.code(), Some(1));
 }

@@ -59,7 +59,7 @@ impl Files {
     /// Every requirement as an entry, with the file it stands in. `is_public` knows the public index.
     pub(super) fn entries(&self, is_public: impl Fn(&str) -> bool) -> Vec<(&Path, Entry)> {
         let included: BTreeSet<&PathBuf> = self.read.values().flat_map(|file| &file.includes).collect();
-        let mut reached = BTreeSet::new();
+        let (mut reached, mut evaluated) = (BTreeSet::new(), BTreeSet::new());
         let mut entries = Vec::new();
         // What no other file includes begins an installation; a circle of files has no beginning, so all of it does.
         let (begin, rest): (Vec<&PathBuf>, Vec<_>) = self.read.keys().partition(|path| !included.contains(path));
@@ -70,7 +70,11 @@ impl Files {
             let group = self.group(path);
             reached.extend(group.iter().map(|(path, _)| *path));
             let indexes = Indexes::of(group.iter().map(|(_, file)| &file.parsed));
-            for (_, file) in group {
+            for (path, file) in group {
+                // What a thousand files include with the same indexes says the same each time.
+                if !evaluated.insert((path, indexes.urls.clone())) {
+                    continue;
+                }
                 let of_file = file.parsed.requirements.iter();
                 entries.extend(of_file.map(|it| {
                     let by = file.parsed.by.map(str::to_owned);
@@ -103,15 +107,17 @@ struct Indexes {
 
 impl Indexes {
     fn of<'a>(files: impl Iterator<Item = &'a Parsed>) -> Self {
-        let (mut index, mut no_index, mut urls) = (None, false, Vec::new());
+        // pip takes the last `--index-url` that it meets; whoever names two of them may get either.
+        let (mut named, mut extra, mut no_index) = (BTreeSet::new(), BTreeSet::new(), false);
         for file in files {
-            index = index.or_else(|| file.index.clone());
+            named.extend(file.index.clone());
+            extra.extend(file.extra.iter().cloned());
             no_index |= file.no_index;
-            urls.extend(file.extra.iter().cloned());
         }
-        if !no_index {
-            urls.insert(0, index.unwrap_or_else(|| DEFAULT_INDEX.to_owned()));
+        if named.is_empty() {
+            named.insert(DEFAULT_INDEX.to_owned());
         }
+        let urls = named.into_iter().filter(|_| !no_index).chain(extra).collect();
         Self { urls }
     }
 }
@@ -323,6 +329,15 @@ six==1.0 --hash=sha256:00
     fn circles_end() {
         let (one, other) = (("a.txt", "-r b.txt\nacme==1 --hash=x"), ("b.txt", "-c a.txt\n-r b.txt"));
         assert_eq!(judged(&[one, other]), ["error acme:2 from https://pypi.org/simple"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(text in "([ -~]|\\\\\n|\n|\t|\u{e9}|--hash|-r |-i|@ https://|==|\\[|\\]){0,60}") {
+            for (_, entry) in files(&[("a.txt", &text)]).entries(|_| true) {
+                proptest::prop_assert!(entry.line.is_some_and(|line| line <= text.lines().count()));
+            }
+        }
     }
 
     #[test]

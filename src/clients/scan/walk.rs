@@ -51,7 +51,9 @@ impl Scan<'_, '_> {
         if root.is_dir() {
             return self.tree(path, &root);
         }
-        let folder = root.parent().unwrap_or(&root).to_owned();
+        // What a requirement file includes may be beside it, or anywhere in the project that the user stands in.
+        let here = fs::canonicalize(".").ok().filter(|here| root.starts_with(here));
+        let folder = here.unwrap_or_else(|| root.parent().unwrap_or(&root).to_owned());
         match (detect::file(path), read::text(&root)) {
             (_, Err(why)) => self.report.could_not_read(path, &why),
             (known, Ok(text)) => self.file(path, &text, known.unwrap_or_else(|| detect::content(&text)), &folder),
