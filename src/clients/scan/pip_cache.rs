@@ -12,6 +12,7 @@ use super::judge::Judge;
 use super::read;
 use super::remedy::Tool;
 use crate::name::FileName;
+use crate::pypi::site::SiteKind;
 
 /// How much of an entry's headers, and of a cached page, is read.
 const HEAD: u64 = 64 * 1024;
@@ -122,9 +123,11 @@ fn page(content: &[u8], path: &Path, judge: &Judge<'_>) -> Option<Entry> {
         (String::from_utf8_lossy(name).into_owned(), judge.public_url_in(content))
     };
     let url = asked_for(&project, path, judge).or(url);
+    // The digest says that it was none of PyPI's own pages. Where a mirror has its pages nobody told us.
+    let has_mirrors = judge.sites.values().any(|kind| *kind == SiteKind::Mirror);
     let otherwise = match url {
-        Some(_) => Otherwise::Elsewhere,
-        None => Otherwise::Unknown("origin unknown: a cached page with no address of the public index on it"),
+        None if has_mirrors => Otherwise::Unknown("origin unknown: a cached page without its address"),
+        _ => Otherwise::Elsewhere,
     };
     Some(Entry { project, urls: url.into_iter().collect(), otherwise, ..Entry::default() })
 }
@@ -213,7 +216,8 @@ mod tests {
             br#"{"url": "https://files.pythonhosted.org/packages/a/b/c/acme_local-1.0.tar.gz"}"#,
         );
         assert!(is_one(root.path()));
-        let (policy, sites) = (policy(), sites());
+        let (policy, mut sites) = (policy(), sites());
+        sites.insert("mirror.example".parse().unwrap(), SiteKind::Mirror);
         let mut seen = 0;
         let entries = read(root.path(), &Judge { policy: &policy, sites: &sites }, &mut || seen += 1);
         let entries: Vec<Entry> = entries.into_iter().map(|(_, _, entry)| entry).collect();
@@ -226,9 +230,13 @@ mod tests {
                 "error acme-data from https://pypi.org/simple/acme-data/",
                 "error acme-local from https://files.pythonhosted.org/packages/a/b/c/acme_local-1.0.tar.gz",
                 "warning acme from origin unknown: the cache keeps no address with it",
-                "warning acme-tool from origin unknown: a cached page with no address of the public index on it",
+                "warning acme-tool from origin unknown: a cached page without its address",
             ]
         );
         assert_eq!(seen, 5);
+        sites.remove("mirror.example");
+        let entries = read(root.path(), &Judge { policy: &policy, sites: &sites }, &mut || ());
+        let entries: Vec<Entry> = entries.into_iter().map(|(_, _, entry)| entry).collect();
+        assert_eq!(found(&entries).len(), 4, "a page of an index that isn't public");
     }
 }
