@@ -11,6 +11,7 @@ mod mirrors;
 mod output;
 mod reload;
 mod run;
+mod scan;
 mod serve;
 
 use std::path::PathBuf;
@@ -79,6 +80,8 @@ enum Command {
     Filter(filter::Arguments),
     /// Say what the decision log tells of the rules: which fired, on what, since when, and which never did
     Log(log::Arguments),
+    /// Find lock files, requirement files, environments and caches that already hold a protected name from PyPI
+    Scan(scan::Arguments),
     /// Make, show, export or renew this machine's certificate authority
     #[command(subcommand)]
     Ca(ca::Action),
@@ -173,6 +176,7 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Explain(arguments) => explain::run(&arguments, common, console),
         Command::Filter(arguments) => filter::run(&arguments, common, console),
         Command::Log(arguments) => log::run(&arguments, common, console),
+        Command::Scan(arguments) => scan::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
     }

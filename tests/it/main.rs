@@ -24,6 +24,7 @@ mod mirrors;
 mod pages;
 mod reload;
 mod root;
+mod scan;
 mod uploads;
 mod validators;
 mod xmlrpc;

@@ -1,0 +1,135 @@
+//! Reads `Pipfile.lock`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+
+use super::entry::{Entry, Otherwise};
+
+#[derive(Deserialize)]
+struct Lock {
+    #[serde(rename = "_meta")]
+    meta: Option<Meta>,
+    /// `default`, `develop` and the user's own categories.
+    #[serde(flatten)]
+    categories: BTreeMap<String, BTreeMap<String, Package>>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default)]
+    sources: Vec<Source>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    name: Option<String>,
+    url: String,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    version: Option<String>,
+    index: Option<String>,
+    file: Option<String>,
+    path: Option<String>,
+    git: Option<String>,
+}
+
+/// The packages that `text` locks. `is_public` knows the public index.
+pub(super) fn read(text: &str, is_public: impl Fn(&str) -> bool) -> Result<Vec<Entry>, serde_json::Error> {
+    let lock: Lock = serde_json::from_str(text)?;
+    let sources = lock.meta.map(|meta| meta.sources).unwrap_or_default();
+    let lines = lines(text);
+    let packages = lock.categories.into_values().flatten();
+    Ok(packages
+        .map(|(name, package)| Entry { line: lines.get(&*name).copied(), ..package.entry(name, &sources, &is_public) })
+        .collect())
+}
+
+/// The first line of each key: pipenv writes every key on a line of its own.
+fn lines(text: &str) -> HashMap<&str, usize> {
+    let keys = text.lines().enumerate().filter_map(|(index, line)| {
+        let (key, rest) = line.trim_start().strip_prefix('"')?.split_once('"')?;
+        rest.trim_start().starts_with(':').then_some((key, index + 1))
+    });
+    let mut lines = HashMap::new();
+    keys.for_each(|(key, line)| {
+        lines.entry(key).or_insert(line);
+    });
+    lines
+}
+
+impl Package {
+    fn entry(self, name: String, sources: &[Source], is_public: impl Fn(&str) -> bool) -> Entry {
+        let mut entry = Entry {
+            project: name,
+            version: self.version.map(|version| version.trim_start_matches('=').to_owned()),
+            ..Entry::default()
+        };
+        if self.path.is_some() || self.git.is_some() {
+            return entry;
+        }
+        let named = |index: &String| sources.iter().find(|source| source.name.as_ref() == Some(index));
+        match (self.file, self.index.as_ref().and_then(named), sources) {
+            (Some(file), ..) => entry.urls.push(file),
+            (None, Some(source), _) | (None, None, [source]) => entry.urls.push(source.url.clone()),
+            // Not said, and any of them may have served it.
+            (None, None, sources) if sources.iter().any(|source| is_public(&source.url)) => {
+                entry.otherwise = Otherwise::Unknown("one of several sources, the public index among them");
+            }
+            (None, None, []) => entry.otherwise = Otherwise::Unknown("a lock that names no index"),
+            (None, None, _private) => {}
+        }
+        entry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::found;
+    use super::*;
+
+    fn lock(sources: &str) -> String {
+        format!(
+            r#"{{
+    "_meta": {{ "hash": {{"sha256": "00"}}, "pipfile-spec": 6, "requires": {{}}, "sources": [{sources}] }},
+    "default": {{
+        "acme-core": {{ "hashes": ["sha256:00"], "index": "pypi", "version": "==99.0" }},
+        "acme-data": {{ "hashes": ["sha256:00"], "index": "acme", "version": "==1.0" }},
+        "acme-tool": {{ "hashes": ["sha256:00"], "markers": "python_version >= '3.9'", "version": "==1.0" }}
+    }},
+    "develop": {{
+        "acme-local": {{ "editable": true, "path": "." }}
+    }}
+}}"#
+        )
+    }
+
+    const PYPI: &str = r#"{"name": "pypi", "url": "https://pypi.org/simple", "verify_ssl": true}"#;
+    const ACME: &str = r#"{"name": "acme", "url": "https://pypi.acme.example/simple", "verify_ssl": true}"#;
+
+    #[test]
+    fn the_index_of_each_package() {
+        let entries = read(&lock(&format!("{PYPI},{ACME}")), |url| url.contains("pypi.org")).unwrap();
+        assert_eq!(
+            found(&entries),
+            [
+                "error acme-core:4 from https://pypi.org/simple",
+                "warning acme-tool:6 from one of several sources, the public index among them",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_single_source_serves_all() {
+        let entries = read(&lock(ACME), |_| false).unwrap();
+        assert!(found(&entries).is_empty());
+        assert_eq!(found(&read(&lock(PYPI), |_| true).unwrap()).len(), 3);
+    }
+
+    #[test]
+    fn hostile_depth_is_an_error() {
+        assert!(read(&format!("{{\"a\":{}", "[".repeat(100_000)), |_| true).is_err());
+    }
+}
