@@ -2,6 +2,7 @@
 
 mod annotated;
 mod compiled;
+mod lints;
 mod mistakes;
 
 use std::fs;
