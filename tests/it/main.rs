@@ -11,6 +11,7 @@
 
 mod world;
 
+mod check;
 mod codings;
 mod commands;
 mod connections;

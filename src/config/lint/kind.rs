@@ -87,6 +87,12 @@ impl LintKind {
         }
     }
 
+    /// Whether it is a warning, which `--strict` counts as a finding.
+    #[must_use]
+    pub const fn is_warning(self) -> bool {
+        matches!(self.level(), Level::Warning)
+    }
+
     /// What it means, in one sentence.
     #[must_use]
     pub const fn summary(self) -> &'static str {

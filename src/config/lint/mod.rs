@@ -70,12 +70,6 @@ impl Lint {
         let (place, marked) = (pattern.place().cloned(), Some(pattern.written().to_owned()));
         Self { place, marked, ..Self::of_rule(kind, rule, message, help) }
     }
-
-    /// Whether it is a warning, which `--strict` counts as a finding.
-    #[must_use]
-    pub fn is_warning(&self) -> bool {
-        self.kind.level() == Level::Warning
-    }
 }
 
 impl fmt::Display for Lint {
