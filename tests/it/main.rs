@@ -16,6 +16,7 @@ mod codings;
 mod commands;
 mod connections;
 mod disguises;
+mod explain;
 mod faults;
 mod files;
 mod hosts;

@@ -179,7 +179,7 @@ mod tests {
             3,
         );
         assert_eq!((preview.names, preview.invalid, preview.hidden, preview.audited), (8, 1, 4, 1));
-        insta::assert_json_snapshot!(preview.rules);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&preview.rules).unwrap());
     }
 
     #[test]
