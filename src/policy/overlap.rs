@@ -62,7 +62,8 @@ impl Pattern {
             (Kind::Exact(one), Kind::Exact(two)) => of_one_name(one == two),
             (Kind::Exact(one), Kind::Prefix(two)) => of_one_name(one.starts_with(two)),
             (Kind::Prefix(one), Kind::Prefix(two)) if one.starts_with(two) => Relation::Within,
-            (Kind::Prefix(one), Kind::Prefix(two)) if !two.starts_with(one) => Relation::Disjoint,
+            (Kind::Prefix(one), Kind::Prefix(two)) if two.starts_with(one) => Relation::Overlapping,
+            (Kind::Prefix(_), Kind::Prefix(_)) => Relation::Disjoint,
             (one, two) => automaton(one).zip(automaton(two)).map_or(Relation::Unknown, |(one, two)| walk(&one, &two)),
         }
     }

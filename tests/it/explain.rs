@@ -42,7 +42,7 @@ fn names() {
 
 #[test]
 fn files() {
-    insta::assert_snapshot!(said(&["acme_data-1.0-py3-none-any.whl", "acme-1.0-1.tar.gz", "six-1.0.tar.gz"], 1));
+    insta::assert_snapshot!(said(&["acme_data-1.0-py3-none-any.whl", "bare-1.0-1.tar.gz", "six-1.0.tar.gz"], 1));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn lists_come_on_standard_input() {
 #[test]
 fn json_tells_all() {
     let shell = Shell::new(RULES);
-    let output = shell.run(&["explain", "--json", "Acme.Core", "acme-1.0-1.tar.gz", "acme-sdk", "old-data"]);
+    let output = shell.run(&["explain", "--json", "Acme.Core", "bare-1.0-1.tar.gz", "acme-sdk", "old-data"]);
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     insta::assert_snapshot!(format!("{list:#}"));
 }

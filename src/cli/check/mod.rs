@@ -53,6 +53,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         let report = examined?;
         let told = common.verbosity() > Verbosity::Quiet || arguments.strict;
         console.text(&text::of(&report, told, *console))?;
+        report.errors.iter().for_each(|error| console.error(format_args!("error: {}", error.message)));
         return Ok(report.outcome());
     }
     let report = match examined {

@@ -13,7 +13,6 @@ pub(super) fn of(report: &Report, told: bool, console: Console) -> String {
         blocks.extend(report.lints.iter().map(|lint| of_lint(lint, console)));
         blocks.extend(report.mirrors.iter().map(ToString::to_string));
     }
-    blocks.extend(report.errors.iter().map(|error| format!("error: {}", error.message)));
     let mut text: String = blocks.iter().map(|block| format!("{block}\n\n")).collect();
     text.push_str(&report.note);
     if let Some(preview) = &report.preview {

@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Project names, file names, URLs or requirements; `-` reads them from standard input, one a line
-    #[arg(required = true, value_name = "THING", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "THING")]
     things: Vec<String>,
 }
 

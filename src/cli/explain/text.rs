@@ -4,6 +4,7 @@ use super::advice;
 use super::findings::Findings;
 use super::thing::{ELSEWHERE, Refusal, Thing};
 use crate::cli::output::{Console, Style};
+use crate::name::FileName;
 use crate::policy::Match;
 
 /// The paragraph on one thing.
@@ -43,7 +44,10 @@ pub(super) fn what_happens(thing: &Thing, findings: &Findings<'_>) -> String {
             "the public index is answered for as if it had no {subject} (404); clients say that they found no matching \
              distribution"
         ),
-        Refusal::File => format!("the download of {subject} is refused (403), and its project's page doesn't list it"),
+        Refusal::File => {
+            let file = thing.files.first().map_or(subject, FileName::as_str);
+            format!("the download of {file} is refused (403), and its project's page doesn't list it")
+        }
         Refusal::Upload => format!("the upload of {subject} to the public index is refused (403) before it begins"),
         Refusal::Other => format!("{subject} is left out of what the public index says, or the request is refused"),
     }
@@ -113,5 +117,5 @@ fn besides(findings: &Findings<'_>) -> Vec<(&'static str, String)> {
 }
 
 fn of_mirror(host: &str) -> String {
-    format!("{host} is a public mirror of PyPI that nobody looks into: see `namewall check -v`")
+    format!("{host} is a public mirror of PyPI, and nothing is hidden there: `namewall check -v` says how it would be")
 }

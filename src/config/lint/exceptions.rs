@@ -69,7 +69,14 @@ fn idle(rule: &Rule) -> Vec<&Pattern> {
     let Some(names) = matcher_of(&rule.names).filter(|_| rule.files.is_empty()) else { return Vec::new() };
     let is_idle = |exception: &&Pattern| match exception.exact() {
         Some(exact) => first_match(&names, exact).is_none(),
-        None => rule.names.iter().all(|name| name.relation(exception) == Relation::Disjoint),
+        None => {
+            let alone = matcher_of(std::slice::from_ref(exception));
+            let matches = |exact: &str| alone.as_ref().and_then(|policy| first_match(policy, exact)).is_some();
+            rule.names.iter().all(|name| match name.exact() {
+                Some(exact) => !matches(exact),
+                None => name.relation(exception) == Relation::Disjoint,
+            })
+        }
     };
     rule.except.iter().filter(is_idle).collect()
 }

@@ -1,6 +1,6 @@
 //! Patterns that add nothing to others: repeated, shadowed by an earlier one, or audited although they are enforced.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use time::Date;
 
@@ -31,11 +31,8 @@ struct Enforced<'r> {
 
 /// All patterns that add nothing.
 pub(super) fn all(rules: &[Rule], today: Date) -> Vec<Lint> {
-    let repeated = repeated(rules, today);
-    let is_repeated = |entry: &Entry<'_>| {
-        let same = |lint: &Lint| lint.place.as_ref() == entry.pattern.place();
-        repeated.iter().any(|lint| same(lint) && lint.marked.as_deref() == Some(entry.pattern.written()))
-    };
+    let mut twins = HashSet::new();
+    let repeated = repeated(rules, today, &mut twins);
     let mut enforced = Enforced::of(rules, today);
     let mut lints = Vec::new();
     for entry in entries(rules, today, Mode::Audit) {
@@ -47,7 +44,10 @@ pub(super) fn all(rules: &[Rule], today: Date) -> Vec<Lint> {
         // An expression says more than the names that it matches: it stands where somebody wanted just these.
         let is_plain = |entry: &Entry<'_>| entry.pattern.exact().or(entry.pattern.prefix()).is_some();
         let entry = enforced.entries.get(index).copied();
-        let Some(entry) = entry.filter(|entry| is_plain(entry) && !is_repeated(entry)) else { continue };
+        let Some(entry) = entry.filter(|entry| is_plain(entry) && !twins.contains(&std::ptr::from_ref(entry.pattern)))
+        else {
+            continue;
+        };
         if let Some(earlier) = enforced.cover(entry, Some(index)) {
             lints.push(shadowed(entry, earlier));
         }
@@ -61,14 +61,15 @@ fn entries(rules: &[Rule], today: Date, mode: Mode) -> impl Iterator<Item = Entr
     of_mode.flat_map(|rule| rule.names.iter().map(move |pattern| Entry { rule, pattern }))
 }
 
-/// Patterns on names that an earlier one of the same mode repeats, folded as they are compared.
-fn repeated(rules: &[Rule], today: Date) -> Vec<Lint> {
+/// Patterns on names that an earlier one of the same mode repeats, folded as they are compared; they become `twins`.
+fn repeated(rules: &[Rule], today: Date, twins: &mut HashSet<*const Pattern>) -> Vec<Lint> {
     let mut first: HashMap<_, Entry<'_>> = HashMap::new();
     let mut lints = Vec::new();
     for (rule, pattern) in rules.iter().flat_map(|rule| rule.names.iter().map(move |pattern| (rule, pattern))) {
         let entry = Entry { rule, pattern };
         let key = (pattern.folded(), rule.mode == Mode::Audit, rule.is_in_force(today));
         if let Some(earlier) = first.get(&key) {
+            twins.insert(std::ptr::from_ref(pattern));
             let message = format!("the pattern `{}` repeats {}", pattern.written(), earlier.shown());
             lints.push(Lint::of_pattern(LintKind::Repeated, rule, pattern, message, "remove one of the two"));
         } else {
@@ -148,10 +149,15 @@ impl<'r> Enforced<'r> {
     }
 
     fn walk(&mut self, entry: Entry<'r>, limit: usize) -> Option<Entry<'r>> {
-        // An expression may be within a prefix, and a prefix within an expression.
-        let of_prefixes = self.prefixes.values().copied().filter(|_| entry.pattern.prefix().is_none());
-        let mut candidates: Vec<usize> =
-            self.expressions.iter().copied().chain(of_prefixes).filter(|&index| index < limit).collect();
+        if self.walks_left == 0 {
+            return None;
+        }
+        let mut candidates = self.expressions.clone();
+        // An expression may be within a prefix; of a prefix that was asked before.
+        if entry.pattern.prefix().is_none() {
+            candidates.extend(self.prefixes.values());
+        }
+        candidates.retain(|&index| index < limit);
         candidates.sort_unstable();
         for index in candidates {
             let candidate = self.entries.get(index)?;
