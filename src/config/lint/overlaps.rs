@@ -42,7 +42,7 @@ pub(super) fn all(rules: &[Rule], today: Date) -> Vec<Lint> {
     }
     for index in 0..enforced.entries.len() {
         // An expression says more than the names that it matches: it stands where somebody wanted just these.
-        let is_plain = |entry: &Entry<'_>| entry.pattern.exact().or(entry.pattern.prefix()).is_some();
+        let is_plain = |entry: &Entry<'_>| entry.pattern.exact().is_some() || entry.pattern.prefix().is_some();
         let entry = enforced.entries.get(index).copied();
         let Some(entry) = entry.filter(|entry| is_plain(entry) && !twins.contains(&std::ptr::from_ref(entry.pattern)))
         else {
