@@ -2,7 +2,6 @@
 
 use url::Url;
 
-use super::output::Console;
 use crate::config::environment::Environment;
 use crate::name::HostName;
 use crate::pypi::mirrors::{MIRRORS, Mirror, known_mirror};
@@ -16,32 +15,41 @@ const SHOWN: usize = 3;
 const VARIABLES: [&str; 6] =
     ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX"];
 
-/// Prints the warnings, and a note unless only errors are wanted.
-pub(super) fn tell(
-    sites: &Sites,
-    environment: &Environment,
-    verbosity: Verbosity,
-    console: &Console,
-) -> std::io::Result<()> {
-    for (variable, host) in used(sites, environment) {
-        console.line(format_args!(
+/// A variable of this environment that leads clients past the proxy.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct MirrorInUse {
+    /// The variable.
+    pub(super) variable: &'static str,
+    /// The mirror's host.
+    pub(super) host: String,
+}
+
+impl std::fmt::Display for MirrorInUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { variable, host } = self;
+        write!(
+            f,
             "warning: {variable} leads to {host}, a public mirror of PyPI that is not intercepted: nothing is hidden there"
-        ))?;
+        )
     }
-    if verbosity > Verbosity::Quiet { console.text(&note(sites, verbosity > Verbosity::Normal)) } else { Ok(()) }
+}
+
+/// The note on the mirrors that are left alone, unless only errors are wanted.
+pub(super) fn said(sites: &Sites, verbosity: Verbosity) -> String {
+    if verbosity > Verbosity::Quiet { note(sites, verbosity > Verbosity::Normal) } else { String::new() }
 }
 
 /// The variables that lead to a mirror which isn't intercepted, and its host. Only that: an index's URL may hold a password.
-fn used(sites: &Sites, environment: &Environment) -> Vec<(&'static str, HostName)> {
-    let mut used = Vec::new();
+pub(super) fn used(sites: &Sites, environment: &Environment) -> Vec<MirrorInUse> {
+    let mut used: Vec<MirrorInUse> = Vec::new();
     for variable in VARIABLES {
         let value = environment.var(variable).map(|value| value.to_string_lossy()).unwrap_or_default();
         for host in value.split_whitespace().filter_map(host_of) {
             if known_mirror(&host).is_some()
                 && site_of(sites, &host).is_none()
-                && !used.contains(&(variable, host.clone()))
+                && !used.iter().any(|known| known.variable == variable && known.host == host.as_str())
             {
-                used.push((variable, host));
+                used.push(MirrorInUse { variable, host: host.to_string() });
             }
         }
     }
@@ -86,7 +94,7 @@ mod tests {
 
     fn warned(pairs: &[(&str, &str)]) -> Vec<String> {
         let used = used(&sites(&["mirror.nju.edu.cn"]), &Environment::from_pairs(pairs.iter().copied()));
-        used.into_iter().map(|(variable, host)| format!("{variable} {host}")).collect()
+        used.into_iter().map(|used| format!("{} {}", used.variable, used.host)).collect()
     }
 
     #[test]

@@ -82,27 +82,47 @@ impl From<Match<'_>> for Culprit {
     }
 }
 
+impl FailedAssertion {
+    /// What was asserted, and what is so instead.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let name = &self.assertion.written;
+        match &self.found {
+            Found::Protected(culprit) => format!("`{name}` is asserted to be allowed, but {culprit} protects it"),
+            Found::OnlyAudited(culprit) => {
+                format!("`{name}` is asserted to be protected, but {culprit} only audits it")
+            }
+            Found::NoRule => format!("`{name}` is asserted to be protected, but no rule in force matches it"),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match &self.found {
+            Found::Protected(_) => "add it to the rule's `except`, or narrow the pattern",
+            Found::OnlyAudited(_) => "set the rule's `mode = \"enforce\"`",
+            Found::NoRule => "add it to the `names` of a rule, and look at `except` and `expires`",
+        }
+    }
+
+    /// The rule and the pattern that decided; `None` if no rule matched.
+    #[must_use]
+    pub const fn culprit(&self) -> Option<&Culprit> {
+        match &self.found {
+            Found::Protected(culprit) | Found::OnlyAudited(culprit) => Some(culprit),
+            Found::NoRule => None,
+        }
+    }
+}
+
 impl fmt::Display for FailedAssertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = &self.assertion.written;
-        let help = match &self.found {
-            Found::Protected(culprit) => {
-                write!(f, "error: `{name}` is asserted to be allowed, but {culprit} protects it")?;
-                "add it to the rule's `except`, or narrow the pattern"
-            }
-            Found::OnlyAudited(culprit) => {
-                write!(f, "error: `{name}` is asserted to be protected, but {culprit} only audits it")?;
-                "set the rule's `mode = \"enforce\"`"
-            }
-            Found::NoRule => {
-                write!(f, "error: `{name}` is asserted to be protected, but no rule in force matches it")?;
-                "add it to the `names` of a rule, and look at `except` and `expires`"
-            }
-        };
+        write!(f, "error: {}", self.message())?;
         if let Some(place) = &self.assertion.place {
             write!(f, "\n --> {place}")?;
         }
-        write!(f, "\n  = help: {help}")
+        write!(f, "\n  = help: {}", self.help())
     }
 }
 

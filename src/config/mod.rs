@@ -23,7 +23,7 @@ mod variables;
 
 pub use assertion::{Assertion, FailedAssertion};
 pub use environment::Environment;
-pub use lint::Lint;
+pub use lint::{Level, Lint, LintKind};
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
 

@@ -5,6 +5,7 @@ mod file_pattern;
 mod fingerprint;
 mod language;
 mod matcher;
+mod overlap;
 pub mod pattern;
 mod pattern_error;
 #[expect(clippy::module_inception, reason = "the compiled policy is what the room is named after")]
@@ -14,6 +15,7 @@ mod remedy;
 pub mod rule;
 pub mod verdict;
 
+pub use overlap::Relation;
 pub use pattern::{FilePattern, Pattern, PatternError};
 pub use pattern_error::Remedy;
 pub use policy::{CompileError, Policy};

@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A folder of its own, and commands that know no other.
-struct Shell {
+pub struct Shell {
     folder: TempDir,
 }
 
 impl Shell {
-    fn new(config: &str) -> Self {
+    pub fn new(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("namewall.toml"), config).unwrap();
         Self { folder }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
         command.args(arguments).current_dir(self.path()).env("HOME", self.path()).env_remove("NAMEWALL_CONFIG");
         for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"] {
@@ -33,11 +33,11 @@ impl Shell {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
-    fn piped(&self, arguments: &[&str], input: &str) -> Output {
+    pub fn piped(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // Some commands have their answer before they have read anything.
@@ -46,15 +46,15 @@ impl Shell {
     }
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-const ACME: &str = "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"acme-*\"]\nreason = \"Internal\"\n";
+pub const ACME: &str = "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"acme-*\"]\nreason = \"Internal\"\n";
 
 #[test]
 fn a_config_error_says_where_and_what_instead() {

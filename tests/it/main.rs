@@ -11,10 +11,12 @@
 
 mod world;
 
+mod check;
 mod codings;
 mod commands;
 mod connections;
 mod disguises;
+mod explain;
 mod faults;
 mod files;
 mod hosts;

@@ -102,27 +102,3 @@ error: `acme` is asserted to be protected, but the pattern `acme` of rule `acme`
   = help: set the rule's `mode = "enforce"`
 "#);
 }
-
-#[test]
-fn what_is_odd_is_told() {
-    let today = date!(2027 - 01 - 01);
-    let warnings =
-        |text: &str| load(text).unwrap().lints(today).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n");
-    insta::assert_snapshot!(warnings(""), @r#"warning: no rule is in force, so nothing is protected"#);
-    let rule = "[[protect]]\nid = \"acme\"\nnames = [\"acme\", \"Acme\"]\nexcept = [\"*\"]\nexpires = 2026-12-31\n";
-    insta::assert_snapshot!(warnings(&format!("[listen]\nallow = [\"0.0.0.0/0\"]\n{rule}")), @r#"
-warning: no rule is in force, so nothing is protected
-
-warning: `allow` has `0.0.0.0/0`: whoever reaches the proxy is served
-
-warning: rule `acme` expired on 2026-12-31 and protects nothing any more
- --> namewall.toml:3
-
-warning: `*` in `except` of rule `acme` matches everything, so the rule protects nothing
- --> namewall.toml:6
-
-warning: the pattern `Acme` repeats one of rule `acme`
- --> namewall.toml:5
-"#);
-    assert_eq!(warnings(EXAMPLE), "");
-}

@@ -5,6 +5,7 @@ mod compiled;
 mod environment;
 mod included;
 mod json_schema;
+mod lints;
 mod mistakes;
 
 use std::fs;

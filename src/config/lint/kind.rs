@@ -1,0 +1,128 @@
+//! The things that `check` looks for: their stable ids, how grave they are, and what each means.
+
+/// One of the things that `check` looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LintKind {
+    /// No enforcing rule is in force.
+    NothingProtected,
+    /// `allow` serves everybody.
+    OpenToTheWorld,
+    /// The rule's last day is over.
+    Expired,
+    /// The rule's last day is near.
+    ExpiresSoon,
+    /// Nobody who is refused will learn why.
+    NoReason,
+    /// All of the rule's names are excepted.
+    NothingInForce,
+    /// The rule hides all that there is, and says that it means it.
+    MatchesEverything,
+    /// The rule's own exceptions take all away that the pattern matches.
+    NeverMatches,
+    /// The exception takes nothing away.
+    IdleExcept,
+    /// The pattern says again what an earlier one said.
+    Repeated,
+    /// An earlier pattern matches all that this one does.
+    Shadowed,
+    /// What the rule would count is hidden anyway.
+    MootAudit,
+    /// Something that nearly everybody installs is hidden.
+    WellKnown,
+}
+
+/// How grave a lint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Very likely not meant.
+    Warning,
+    /// Meant, and worth knowing.
+    Note,
+}
+
+impl LintKind {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::NothingProtected,
+        Self::OpenToTheWorld,
+        Self::Expired,
+        Self::ExpiresSoon,
+        Self::NoReason,
+        Self::NothingInForce,
+        Self::MatchesEverything,
+        Self::NeverMatches,
+        Self::IdleExcept,
+        Self::Repeated,
+        Self::Shadowed,
+        Self::MootAudit,
+        Self::WellKnown,
+    ];
+
+    /// The stable id.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NothingProtected => "nothing-protected",
+            Self::OpenToTheWorld => "open-to-the-world",
+            Self::Expired => "expired",
+            Self::ExpiresSoon => "expires-soon",
+            Self::NoReason => "no-reason",
+            Self::NothingInForce => "nothing-in-force",
+            Self::MatchesEverything => "matches-everything",
+            Self::NeverMatches => "never-matches",
+            Self::IdleExcept => "idle-except",
+            Self::Repeated => "repeated",
+            Self::Shadowed => "shadowed",
+            Self::MootAudit => "moot-audit",
+            Self::WellKnown => "well-known",
+        }
+    }
+
+    /// How grave it is.
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            Self::MatchesEverything => Level::Note,
+            _ => Level::Warning,
+        }
+    }
+
+    /// Whether it is a warning, which `--strict` counts as a finding.
+    #[must_use]
+    pub const fn is_warning(self) -> bool {
+        matches!(self.level(), Level::Warning)
+    }
+
+    /// What it means, in one sentence.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::NothingProtected => "No enforcing rule is in force, so nothing is protected.",
+            Self::OpenToTheWorld => "`allow` admits every network, so whoever reaches the proxy is served.",
+            Self::Expired => "The rule's last day is over, so it protects nothing any more.",
+            Self::ExpiresSoon => "The rule's last day is near; after it the rule protects nothing.",
+            Self::NoReason => "The rule has no reason, so nobody who is refused learns why.",
+            Self::NothingInForce => "The rule's own exceptions cancel all of its names.",
+            Self::MatchesEverything => "The rule hides the whole index, and says that this is meant.",
+            Self::NeverMatches => "The rule's own exceptions take away all that the pattern matches.",
+            Self::IdleExcept => "The exception matches no name that the rule's names match.",
+            Self::Repeated => "The pattern repeats an earlier one.",
+            Self::Shadowed => {
+                "Every name that the pattern matches is matched by an earlier pattern of an enforcing rule."
+            }
+            Self::MootAudit => "An enforcing rule hides all that the audit rule's pattern would count.",
+            Self::WellKnown => "The pattern hides one of the most downloaded public projects.",
+        }
+    }
+}
+
+impl Level {
+    /// The word that messages begin with.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What is odd about one rule by itself, and about the config as a whole.
+
+use time::Date;
+
+use super::{Lint, LintKind};
+use crate::config::settings::Settings;
+use crate::policy::{Mode, Rule};
+
+/// How many days before its end a rule is told to be near it.
+const SOON: i64 = 14;
+
+/// What is odd about the config as a whole.
+pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
+    let mut lints = Vec::new();
+    let in_force: Vec<&Rule> = settings.rules.iter().filter(|rule| rule.is_in_force(today)).collect();
+    if !in_force.iter().any(|rule| rule.mode == Mode::Enforce) {
+        let message = if in_force.is_empty() {
+            "no rule is in force, so nothing is protected"
+        } else {
+            "only audit rules are in force, so nothing is protected"
+        };
+        let help = "add a rule: `[[protect]]`, `id = \"acme\"`, `names = [\"acme\", \"acme-*\"]`";
+        lints.push(Lint::of_config(LintKind::NothingProtected, message, help));
+    }
+    if let Some(network) = settings.allow.iter().find(|network| network.prefix_len() == 0) {
+        let message = format!("`allow` has `{network}`: whoever reaches the proxy is served");
+        let help = "list the networks of your clients instead: `allow = [\"10.0.0.0/8\"]`";
+        lints.push(Lint::of_config(LintKind::OpenToTheWorld, message, help));
+    }
+    lints
+}
+
+/// What is odd about each rule by itself.
+pub(super) fn of_each(rules: &[Rule], today: Date) -> Vec<Lint> {
+    rules
+        .iter()
+        .flat_map(|rule| [expiry(rule, today), without_reason(rule), of_everything(rule)].into_iter().flatten())
+        .collect()
+}
+
+fn expiry(rule: &Rule, today: Date) -> Option<Lint> {
+    let last = rule.expires?;
+    let left = (last - today).whole_days();
+    let help = "move `expires` if the rule is still needed, or remove the rule";
+    if left < 0 {
+        let message = format!("rule `{}` expired on {last} and protects nothing any more", rule.id);
+        return Some(Lint::of_rule(LintKind::Expired, rule, message, help));
+    }
+    let when = match left {
+        0 => "today".to_owned(),
+        1 => "tomorrow".to_owned(),
+        days => format!("in {days} days"),
+    };
+    let message = format!("rule `{}` expires {when}: {last} is the last day on which it protects anything", rule.id);
+    (left <= SOON).then(|| Lint::of_rule(LintKind::ExpiresSoon, rule, message, help))
+}
+
+fn without_reason(rule: &Rule) -> Option<Lint> {
+    let told = rule.reason.as_deref().is_some_and(|reason| !reason.trim().is_empty());
+    // Whoever types `--protect` knows why.
+    let written = rule.place.is_some();
+    let message = format!("rule `{}` has no reason, so nobody whom it refuses learns why", rule.id);
+    let help = "add one that helps them: `reason = \"Internal to Acme; served by the private index\"`";
+    (written && !told).then(|| Lint::of_rule(LintKind::NoReason, rule, message, help))
+}
+
+fn of_everything(rule: &Rule) -> Option<Lint> {
+    let pattern = rule.names.iter().find(|pattern| pattern.matches_everything())?;
+    let message = format!("`{}` of rule `{}` matches every project of the index", pattern.written(), rule.id);
+    let help = "nothing, if `everything = true` is meant; `except` lists what may be seen nevertheless";
+    Some(Lint::of_pattern(LintKind::MatchesEverything, rule, pattern, message, help))
+}
