@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::snippet::{ConfigError, Mistake, Wrong};
-use super::source::Source;
+use super::source::{Lines, Source};
 
 /// The annotated default: what is in force when no file is found, and what its users start from.
 pub const BUILT_IN: &str = include_str!("../../config/namewall.toml");
@@ -41,6 +41,7 @@ pub(super) fn find(named: Option<&Path>, environment: &Environment, cwd: &Path) 
         path: None,
         folder: cwd.to_owned(),
         text: BUILT_IN.to_owned(),
+        lines: Lines::default(),
     })
 }
 
@@ -98,7 +99,8 @@ fn decode(candidate: &Candidate, path: PathBuf, bytes: Vec<u8>) -> Result<Source
     };
     // Editors on Windows begin a file with a byte order mark, which is no column.
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let source = Source { shown: candidate.shown.as_path().into(), path: Some(path), folder, text };
+    let shown = candidate.shown.as_path().into();
+    let source = Source { shown, path: Some(path), folder, text, lines: Lines::default() };
     let Some(at) = broken_at else { return Ok(source) };
     let message = format!("the config file `{}` is not UTF-8", candidate.shown.display());
     let wrong = Wrong::new(message, "save it as UTF-8; the character at the caret is the first that is not");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::policy::Place;
 
@@ -17,7 +17,13 @@ pub(super) struct Source {
     pub(super) folder: PathBuf,
     /// What it says.
     pub(super) text: String,
+    /// Where its lines begin.
+    pub(super) lines: Lines,
 }
+
+/// Where the lines of a text begin, found when it is first asked: each of a hundred thousand patterns asks for its line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines(OnceLock<Vec<usize>>);
 
 /// One line of a [`Source`], and the part of it that is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +41,8 @@ pub(super) struct Marked {
 impl Source {
     /// The line on which `offset` lies, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
-        self.before(offset).matches('\n').count() + 1
+        let behind_newlines = || self.text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        self.lines.0.get_or_init(behind_newlines).partition_point(|start| *start <= offset) + 1
     }
 
     /// The same, as a rule remembers it.
@@ -75,7 +82,7 @@ impl Source {
     /// A config that is called `namewall.toml` in messages, and that no file holds.
     pub(super) fn of_text(text: &str) -> Self {
         let shown = Path::new("namewall.toml");
-        Self { shown: shown.into(), path: None, folder: PathBuf::new(), text: text.to_owned() }
+        Self { shown: shown.into(), path: None, folder: PathBuf::new(), text: text.to_owned(), lines: Lines::default() }
     }
 }
 

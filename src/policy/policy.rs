@@ -35,7 +35,7 @@ impl Policy {
     /// [`CompileError`].
     pub fn compile(rules: Vec<Rule>, today: Date) -> Result<Self, CompileError> {
         let in_force = || rules.iter().enumerate().filter(|(_, rule)| rule.is_in_force(today));
-        let id = |rule, list, index| PatternId { rule, list, index };
+        let id = PatternId::new;
         let names = in_force().flat_map(|(at, rule)| {
             rule.names.iter().enumerate().map(move |(index, pattern)| (id(at, List::Names, index), pattern.kind()))
         });
@@ -96,7 +96,7 @@ impl Policy {
         }
         // It could be anybody's: only a rule that excepts nobody is certain of it.
         let spares_nobody = |id: &PatternId| {
-            self.rules.get(id.rule).is_some_and(|rule| rule.mode == Mode::Enforce && rule.except.is_empty())
+            self.rules.get(id.rule()).is_some_and(|rule| rule.mode == Mode::Enforce && rule.except.is_empty())
         };
         self.verdict(self.sorted(&of_file), of_file.iter().any(spares_nobody))
     }
@@ -129,7 +129,7 @@ impl Policy {
     /// The first of `matching` that enforces, and the first that audits.
     fn sorted(&self, matching: &[PatternId]) -> Findings {
         let first = |mode| {
-            let of_mode = |id: &PatternId| self.rules.get(id.rule).is_some_and(|rule| rule.mode == mode);
+            let of_mode = |id: &PatternId| self.rules.get(id.rule()).is_some_and(|rule| rule.mode == mode);
             matching.iter().copied().filter(of_mode).min()
         };
         Findings { protected: first(Mode::Enforce), audited: first(Mode::Audit) }
@@ -141,11 +141,11 @@ impl Policy {
     }
 
     fn reported(&self, id: PatternId) -> Option<Match<'_>> {
-        let rule = self.rules.get(id.rule)?;
+        let rule = self.rules.get(id.rule())?;
         let (written, folded, place) = match id.list {
-            List::Names => rule.names.get(id.index).map(Pattern::shown)?,
-            List::Except => rule.except.get(id.index).map(Pattern::shown)?,
-            List::Files => rule.files.get(id.index).map(FilePattern::shown)?,
+            List::Names => rule.names.get(id.index()).map(Pattern::shown)?,
+            List::Except => rule.except.get(id.index()).map(Pattern::shown)?,
+            List::Files => rule.files.get(id.index()).map(FilePattern::shown)?,
         };
         Some(Match { rule, written, folded, place })
     }
