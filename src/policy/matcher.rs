@@ -30,6 +30,8 @@ pub(super) struct PatternId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum List {
     Names,
+    /// The exact ones among the names, for what looks like them.
+    Lookalikes,
     Except,
     Files,
 }

@@ -4,7 +4,9 @@ mod expression;
 mod file_pattern;
 mod fingerprint;
 mod language;
+mod lookalikes;
 mod matcher;
+mod neighbours;
 pub mod pattern;
 mod pattern_error;
 #[expect(clippy::module_inception, reason = "the compiled policy is what the room is named after")]
@@ -17,5 +19,5 @@ pub mod verdict;
 pub use pattern::{FilePattern, Pattern, PatternError};
 pub use pattern_error::Remedy;
 pub use policy::{CompileError, Policy};
-pub use rule::{Mode, Place, Rule, RuleError};
+pub use rule::{Expiry, Mode, Place, Rule, RuleError};
 pub use verdict::{Match, Verdict};
