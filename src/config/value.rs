@@ -110,7 +110,9 @@ pub(super) fn versions(text: &str) -> Result<VersionSpecifiers, Wrong> {
     }
     text.parse().map_err(|error: VersionSpecifiersParseError| {
         // Below the first line it draws the text once more, as we do.
-        let complaint = error.to_string().lines().next().unwrap_or_default().to_owned();
+        let error = error.to_string();
+        let complaint = error.lines().next().unwrap_or_default();
+        let complaint = complaint.trim_start_matches("Failed to parse version: ").trim_end_matches(':');
         Wrong::new(format!("`{text}` compares no versions: {complaint}"), HELP)
     })
 }

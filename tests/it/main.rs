@@ -23,6 +23,7 @@ mod memory;
 mod mirrors;
 mod pages;
 mod root;
+mod rules;
 mod uploads;
 mod validators;
 mod xmlrpc;
