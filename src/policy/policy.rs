@@ -65,13 +65,14 @@ impl Policy {
     /// The one verdict that every surface asks.
     ///
     /// A project is protected when a rule's `names` match and its `except` doesn't; by a rule with `versions`, its
-    /// releases of such versions are, and it is not. A file is protected when, for any project that it could belong to,
+    /// releases of such versions are, and it is not. Whoever asks for a release asks for its project, too: only such
+    /// rules are about the release alone, so that no rule is counted twice. A file is protected when, for any project that it could belong to,
     /// it would be protected as that project's ([`Policy::judge_owned`]).
     #[must_use]
     pub fn judge(&self, subject: Subject<'_>) -> Verdict<'_> {
         match subject {
             Subject::Project(name) => self.verdict(self.findings(name, Asked::Project, &[]), true),
-            Subject::Release(name, version) => self.verdict(self.findings(name, Asked::Version(version), &[]), true),
+            Subject::Release(name, version) => self.verdict(self.findings(name, Asked::Release(version), &[]), true),
             Subject::File(file) => self.judge_file(file),
         }
     }
@@ -151,7 +152,7 @@ impl Policy {
         let asked_versions = LazyCell::new(|| asked.versions(name));
         matching.retain(|id| {
             let versions = self.rules.get(id.rule()).and_then(|rule| rule.versions.as_ref());
-            let Some(versions) = versions else { return true };
+            let Some(versions) = versions else { return !matches!(asked, Asked::Release(_)) };
             match &*asked_versions {
                 Versions::All => false,
                 Versions::These(these) => these.iter().any(|version| versions.contains(version)),
@@ -206,7 +207,9 @@ struct Findings {
 enum Asked<'a> {
     /// The project as a whole.
     Project,
-    /// A release, by its version as it was written.
+    /// A release, apart from its project, by its version as it was written.
+    Release(&'a str),
+    /// A file of it, of that version.
     Version(&'a str),
     /// A file of it.
     File(&'a FileName),
@@ -224,7 +227,7 @@ impl Asked<'_> {
     fn versions(self, owner: NameRef<'_>) -> Versions {
         let these = match self {
             Self::Project => return Versions::All,
-            Self::Version(written) => written.trim().parse().ok().map(|version| vec![version]),
+            Self::Release(written) | Self::Version(written) => written.trim().parse().ok().map(|version| vec![version]),
             Self::File(file) => file.versions_for(owner),
         };
         these.map_or(Versions::Unknown, Versions::These)

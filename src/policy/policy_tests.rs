@@ -249,6 +249,17 @@ fn a_rule_about_versions_makes_no_other_rule_less_certain() {
 }
 
 #[test]
+fn a_release_is_judged_apart_from_its_project() {
+    let policy = policy([rule("all", &["acme"], &[], &[]), only(">=2", rule("late", &["acme"], &[], &[]))]);
+    let acme = ProjectName::parse("acme").unwrap();
+    for (version, reported) in [("2.0", Some(("late", "acme"))), ("1.0", None)] {
+        assert_eq!(shown(policy.judge(Subject::Release(acme.as_name(), version)).protected), reported);
+    }
+    let file = FileName::parse("acme-latest.zip").unwrap();
+    assert_eq!(shown(policy.judge_owned(&file, acme.as_name(), Some("1.0")).protected), Some(("all", "acme")));
+}
+
+#[test]
 fn what_looks_like_an_exact_name_is_protected_too() {
     let alike =
         Rule { lookalikes: true, ..rule("alike", &["acme-core", "acme-*", "corp-*"], &["acmecore", "acme-cord"], &[]) };

@@ -60,7 +60,7 @@ fn name_of(members: &[Member<'_>]) -> Result<ProjectName, Malformed> {
 fn version_of<'a>(members: &[Member<'a>]) -> Result<Option<Cow<'a, str>>, Malformed> {
     let version = find(members, "info").and_then(|info| info.get("version")).filter(|version| !version.is_null());
     let text = version.map(|version| version.text().ok_or(Malformed::Shape("`info.version` is not a string")));
-    Ok(text.transpose()?.map(|text| text.decode()).transpose()?)
+    text.transpose()?.map(|text| text.decode()).transpose()
 }
 
 /// The files of one release.
