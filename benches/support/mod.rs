@@ -80,3 +80,24 @@ pub(crate) fn root(projects: usize) -> String {
     let catalog: Catalog = (0..projects).map(|number| Project::new(&name(number))).collect();
     simple::root(&catalog, Form::Json)
 }
+
+/// A config of so many exact names, a tenth as many prefixes and a fiftieth as many expressions; `more` is said of the
+/// exact ones.
+pub(crate) fn config(names: usize, more: &str) -> String {
+    let list = |count: usize, name: &dyn Fn(usize) -> String| {
+        (0..count).fold(String::new(), |list, number| list + "  \"" + &name(number) + "\",\n")
+    };
+    let word = |number: usize| WORDS[number % 16].to_lowercase();
+    let rule =
+        |id: &str, names: String, more: &str| format!("[[protect]]\nid = \"{id}\"\n{more}names = [\n{names}]\n\n");
+    if names == 0 {
+        return String::new();
+    }
+    rule("exact", list(names, &|number| format!("acme-{}-{number}", word(number))), more)
+        + &rule("prefixes", list(names / 10, &|number| format!("corp{number}-{}-*", word(number))), "")
+        + &rule(
+            "expressions",
+            list(names / 50, &|number| format!("re:unit{number}-(core|data|[a-z]+-tools)[0-9]*")),
+            "",
+        )
+}

@@ -23,7 +23,7 @@ use time::{Date, OffsetDateTime};
 use self::output::Console;
 use crate::config::environment::Environment;
 use crate::config::{ConfigError, LogFormat, Overrides, Settings};
-use crate::policy::{CompileError, Policy};
+use crate::policy::{CompileError, Expiry, Policy, Rule};
 use crate::proxy::StartError;
 use crate::telemetry::log::{Verbosity, start as start_log};
 use crate::tls::CaError;
@@ -212,6 +212,7 @@ fn asserted_policy(settings: &Settings) -> Result<Policy, Failure> {
 }
 
 fn asserted_policy_on(today: Date, settings: &Settings) -> Result<Policy, Failure> {
+    tell_of_expiry(&settings.rules, today);
     let policy = settings.policy(today)?;
     let failed = settings.check_assertions(&policy);
     if failed.is_empty() {
@@ -219,6 +220,17 @@ fn asserted_policy_on(today: Date, settings: &Settings) -> Result<Policy, Failur
     }
     let lines: Vec<String> = failed.iter().map(ToString::to_string).collect();
     Err(Failure::Usage(format!("an assertion of the config does not hold:\n  {}", lines.join("\n  "))))
+}
+
+/// Says which rules protect nothing any more, or soon won't: whoever relies on one must not find out by what it let in.
+fn tell_of_expiry(rules: &[Rule], today: Date) {
+    for rule in rules {
+        let Some(notice) = rule.expiry_notice(today) else { continue };
+        match rule.expiry(today) {
+            Expiry::Expired(_) => tracing::error!(rule = rule.id, "{notice}"),
+            Expiry::Never | Expiry::Fine | Expiry::Soon(_) => tracing::warn!(rule = rule.id, "{notice}"),
+        }
+    }
 }
 
 /// Says which entries of an inherited `NO_PROXY` would have led past the proxy.

@@ -67,6 +67,8 @@ pub(super) struct RawProtect {
     pub(super) names: Vec<Text>,
     pub(super) except: Vec<Text>,
     pub(super) files: Vec<Text>,
+    pub(super) versions: Option<Text>,
+    pub(super) lookalikes: Option<Spanned<bool>>,
     pub(super) reason: Option<String>,
     pub(super) owner: Option<String>,
     pub(super) private_index: Option<Text>,

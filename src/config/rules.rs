@@ -85,6 +85,7 @@ fn rule(table: &Spanned<RawProtect>, whole: bool, mistakes: &mut Mistakes<'_>) -
     let raw = table.get_ref();
     if whole {
         report_gaps(raw, &table.span(), mistakes);
+        report_idle(raw, mistakes);
     }
     let mode = raw.mode.as_ref().and_then(|mode| {
         let choices = [Mode::Enforce, Mode::Audit].map(|mode| (mode.as_str(), mode));
@@ -96,6 +97,8 @@ fn rule(table: &Spanned<RawProtect>, whole: bool, mistakes: &mut Mistakes<'_>) -
         // An exception of everything switches its rule off, which is nobody's harm; `check` points at it.
         except: patterns(&raw.except, true, mistakes),
         files: file_patterns(&raw.files, raw.everything, mistakes),
+        versions: optional(raw.versions.as_ref(), value::versions, mistakes),
+        lookalikes: raw.lookalikes.as_ref().is_some_and(|wanted| *wanted.get_ref()),
         reason: raw.reason.clone(),
         owner: raw.owner.clone(),
         private_index: optional(raw.private_index.as_ref(), value::public_url, mistakes),
@@ -114,6 +117,22 @@ fn report_gaps(raw: &RawProtect, span: &Range<usize>, mistakes: &mut Mistakes<'_
     if raw.names.is_empty() && raw.files.is_empty() {
         let help = "add `names = [\"acme\", \"acme-*\"]`, `files = [\"*.egg\"]`, or both";
         mistakes.report(span, Wrong::new("this rule has neither `names` nor `files`, so it protects nothing", help));
+    }
+}
+
+/// What has no effect would be taken for a promise.
+fn report_idle(raw: &RawProtect, mistakes: &mut Mistakes<'_>) {
+    if let Some(versions) = raw.versions.as_ref().filter(|_| raw.names.is_empty()) {
+        let help = "add `names = [\"acme\"]`, or leave `versions` out: `files` are hidden whatever their version";
+        let message = "`versions` says which releases of `names` are hidden, and this rule has no `names`";
+        mistakes.report(&versions.span(), Wrong::new(message, help));
+    }
+    let is_exact = |name: &Text| !name.get_ref().starts_with("re:") && !name.get_ref().contains(['*', '?']);
+    let wanted = raw.lookalikes.as_ref().filter(|wanted| *wanted.get_ref());
+    if let Some(lookalikes) = wanted.filter(|_| !raw.names.iter().any(is_exact)) {
+        let help = "add one to `names`, such as `acme-core`, or leave `lookalikes` out";
+        let message = "`lookalikes` is about exact names, and this rule has none";
+        mistakes.report(&lookalikes.span(), Wrong::new(message, help));
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) const KEYS: &[Key] = &[
     key("protect", "names", r#"names = ["acme", "acme-*"]"#),
     key("protect", "except", r#"except = ["acme-sdk"]"#),
     key("protect", "files", r#"files = ["*.egg"]"#),
+    key("protect", "versions", r#"versions = ">=2.0""#),
+    key("protect", "lookalikes", "lookalikes = true"),
     key("protect", "reason", r#"reason = "Internal to Acme""#),
     key("protect", "owner", r#"owner = "platform@acme.example""#),
     key("protect", "private-index", r#"private-index = "https://pypi.acme.example/simple/""#),

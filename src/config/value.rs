@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use pep440_rs::{Version, VersionSpecifiers, VersionSpecifiersParseError};
 use time::Date;
 use time::macros::format_description;
 use url::Url;
@@ -92,6 +93,28 @@ pub(super) fn date(raw: &RawDate) -> Result<Date, Wrong> {
                 .map_err(|_unhelpful| Wrong::new(format!("`{whole}` is not in the calendar"), HELP))
         }
     }
+}
+
+/// Which releases: comparisons of versions, as requirements have them (PEP 440).
+pub(super) fn versions(text: &str) -> Result<VersionSpecifiers, Wrong> {
+    const HELP: &str = "write comparisons as in a requirement, with commas between them: `versions = \">=2.0, <3\"`";
+    if text.trim().is_empty() {
+        return Err(Wrong::new("no version is compared with", HELP));
+    }
+    if let Ok(version) = text.parse::<Version>() {
+        let message = format!("`{text}` says no comparison");
+        return Err(Wrong::new(
+            message,
+            format!("write `=={version}` for this release alone, `>={version}` from it on"),
+        ));
+    }
+    text.parse().map_err(|error: VersionSpecifiersParseError| {
+        // Below the first line it draws the text once more, as we do.
+        let error = error.to_string();
+        let complaint = error.lines().next().unwrap_or_default();
+        let complaint = complaint.trim_start_matches("Failed to parse version: ").trim_end_matches(':');
+        Wrong::new(format!("`{text}` compares no versions: {complaint}"), HELP)
+    })
 }
 
 /// One of a few words.

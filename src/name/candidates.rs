@@ -209,12 +209,12 @@ fn version_splits(stem: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What stands before and after the one ASCII byte at `at`.
-fn split_around(text: &str, at: usize) -> (&str, &str) {
+pub(super) fn split_around(text: &str, at: usize) -> (&str, &str) {
     (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
 }
 
 /// Whether `text` is a version by PEP 440, the implicit post release `1.0-1` included.
-fn is_version(text: &str) -> bool {
+pub(super) fn is_version(text: &str) -> bool {
     // Cheap, and true of nearly every dash that is asked for.
     let digits = text.trim_start().trim_start_matches(['v', 'V']);
     digits.starts_with(|first: char| first.is_ascii_digit()) && Version::from_str(&shorten_numbers(digits)).is_ok()
@@ -236,7 +236,7 @@ fn shorten_numbers(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// `stem` without the `-py3.8` at its end.
-fn without_python(stem: &str) -> &str {
+pub(super) fn without_python(stem: &str) -> &str {
     let is_tag = |tag: &str| {
         let version = tag.get(..2).filter(|py| py.eq_ignore_ascii_case("py")).and_then(|_| tag.get(2..));
         version.is_some_and(|version| {
@@ -247,7 +247,7 @@ fn without_python(stem: &str) -> &str {
 }
 
 /// `stem` without the `.linux-x86_64` at its end, if there is such a thing.
-fn without_platform(stem: &str) -> Option<&str> {
+pub(super) fn without_platform(stem: &str) -> Option<&str> {
     let platform_at = |at: usize| {
         let tail = stem.get(at..).unwrap_or_default();
         PLATFORMS.iter().any(|word| tail.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word)))

@@ -4,17 +4,20 @@ mod candidates;
 pub mod file;
 pub mod host;
 pub mod project;
+mod versions;
 
 pub(crate) use candidates::without_archive;
 pub use file::{Candidates, FileName};
 pub use host::{Authority, HostName};
 pub use project::{InvalidName, NameBuffer, NameRef, ProjectName};
 
-/// What is judged: the two kinds of thing on an index that bear a name.
+/// What is judged: what bears a name on an index.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     /// A project, by its normalized name.
     Project(NameRef<'a>),
     /// A distribution file or one of its siblings, by its file name; whose project is not certain from the name alone.
     File(&'a FileName),
+    /// One release of a project, by its version as somebody wrote it; asked for besides the project, never in its place.
+    Release(NameRef<'a>, &'a str),
 }

@@ -39,6 +39,14 @@ impl Encoder {
         self.texts(rule.names.iter().map(super::Pattern::folded));
         self.texts(rule.except.iter().map(super::Pattern::folded));
         self.texts(rule.files.iter().map(super::FilePattern::written));
+        // What follows here otherwise is a length, whose first byte is none of these.
+        if let Some(versions) = &rule.versions {
+            self.0.update(b"v");
+            self.text(&versions.to_string());
+        }
+        if rule.lookalikes {
+            self.0.update(b"l");
+        }
     }
 
     fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
@@ -87,6 +95,9 @@ mod tests {
             vec![rule("acme", &["a"], &[], &[]), rule("acme", &["b"], &[], &[])],
             vec![rule("acme", &["b"], &[], &[]), rule("acme", &["a"], &[], &[])],
             vec![audit],
+            vec![Rule { versions: ">=2".parse().ok(), ..rule("acme", &["a", "b"], &[], &[]) }],
+            vec![Rule { versions: ">2".parse().ok(), ..rule("acme", &["a", "b"], &[], &[]) }],
+            vec![Rule { lookalikes: true, ..rule("acme", &["a", "b"], &[], &[]) }],
         ];
         let mut shown: Vec<String> = policies.iter().map(|rules| of(rules.iter())).collect();
         assert!(

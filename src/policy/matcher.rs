@@ -19,40 +19,68 @@ const MAX_CACHE: usize = 16 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PatternId {
     /// The rule's index.
-    pub(super) rule: usize,
+    pub(super) rule: u32,
     /// Which list of the rule.
     pub(super) list: List,
     /// The pattern's index in that list.
-    pub(super) index: usize,
+    pub(super) index: u32,
 }
 
 /// The lists of patterns that a rule has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum List {
     Names,
+    /// The exact ones among the names, for what looks like them.
+    Lookalikes,
     Except,
     Files,
+}
+
+/// Texts, and the patterns that each belongs to: mostly one, which needs no list of its own.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    first: HashMap<Box<str>, PatternId>,
+    others: HashMap<Box<str>, Vec<PatternId>>,
 }
 
 /// Patterns of many rules, compiled together.
 #[derive(Debug)]
 pub(super) struct Matcher {
-    exact: HashMap<Box<str>, Vec<PatternId>>,
+    exact: Texts,
     prefixes: Prefixes,
     expressions: RegexSet,
     expression_ids: Vec<PatternId>,
 }
 
+impl PatternId {
+    /// The pattern at `index` in a list of the rule at `rule`.
+    pub(super) fn new(rule: usize, list: List, index: usize) -> Self {
+        // Nobody writes four billion rules; the last id then belongs to no pattern.
+        let narrow = |wide: usize| u32::try_from(wide).unwrap_or(u32::MAX);
+        Self { rule: narrow(rule), list, index: narrow(index) }
+    }
+
+    /// The rule's index.
+    pub(super) const fn rule(self) -> usize {
+        self.rule as usize
+    }
+
+    /// The pattern's index in its list.
+    pub(super) const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
 impl Matcher {
     /// Compiles `patterns`.
     pub(super) fn compile<'a>(patterns: impl IntoIterator<Item = (PatternId, Kind<'a>)>) -> Result<Self, CompileError> {
-        let mut exact: HashMap<Box<str>, Vec<PatternId>> = HashMap::new();
+        let mut exact = Texts::default();
         let mut prefixes = Prefixes::default();
         let mut sources = Vec::new();
         let mut expression_ids = Vec::new();
         for (id, kind) in patterns {
             match kind {
-                Kind::Exact(text) => exact.entry(text.into()).or_default().push(id),
+                Kind::Exact(text) => exact.add(text, id),
                 Kind::Prefix(prefix) => prefixes.add(prefix, id),
                 Kind::Expression(source) => {
                     sources.push(anchored(source));
@@ -71,14 +99,32 @@ impl Matcher {
 
     /// Appends the patterns that match `text` to `found`, in no order. Allocates nothing unless there is one.
     pub(super) fn find(&self, text: &str, found: &mut Vec<PatternId>) {
-        if let Some(ids) = self.exact.get(text) {
-            found.extend_from_slice(ids);
-        }
+        self.exact.find(text, found);
         self.prefixes.find(text, found);
         // `matches` allocates for its answer; `is_match` does not, and mostly says that there is none.
         if !self.expressions.is_empty() && self.expressions.is_match(text.as_bytes()) {
             let matched = self.expressions.matches(text.as_bytes());
             found.extend(matched.iter().filter_map(|index| self.expression_ids.get(index)));
+        }
+    }
+}
+
+impl Texts {
+    /// Adds `text` for the pattern `id`.
+    pub(super) fn add(&mut self, text: &str, id: PatternId) {
+        if self.first.contains_key(text) {
+            self.others.entry(text.into()).or_default().push(id);
+        } else {
+            self.first.insert(text.into(), id);
+        }
+    }
+
+    /// Appends the patterns that `text` belongs to to `found`.
+    pub(super) fn find(&self, text: &str, found: &mut Vec<PatternId>) {
+        let Some(first) = self.first.get(text) else { return };
+        found.push(*first);
+        if let Some(others) = self.others.get(text) {
+            found.extend_from_slice(others);
         }
     }
 }

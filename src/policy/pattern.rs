@@ -3,6 +3,8 @@
 pub use super::file_pattern::FilePattern;
 pub use super::pattern_error::PatternError;
 
+use std::sync::Arc;
+
 use super::expression::{self, Fault};
 use super::language::Language;
 use super::remedy;
@@ -13,13 +15,22 @@ use crate::name::project::MAX_NAME;
 pub(super) const EXPRESSION: &str = "re:";
 
 /// A pattern on normalized project names. Matches the whole name.
+///
+/// Cheap to clone, and compact: rules of a hundred thousand names are read, kept and compiled.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    written: String,
-    folded: String,
+    words: Arc<Words>,
+    place: Option<Place>,
+}
+
+/// What a pattern says, wherever it stands.
+#[derive(Debug)]
+struct Words {
+    written: Box<str>,
+    /// `None` if it is folded as it is written.
+    folded: Option<Box<str>>,
     form: Form,
     everything: bool,
-    place: Option<Place>,
 }
 
 /// How a pattern is looked for.
@@ -73,29 +84,29 @@ impl Pattern {
     /// As its author wrote it.
     #[must_use]
     pub fn written(&self) -> &str {
-        &self.written
+        &self.words.written
     }
 
     /// As it is compared: folded as project names are. An expression is compared as written.
     #[must_use]
     pub fn folded(&self) -> &str {
-        &self.folded
+        self.words.folded.as_deref().unwrap_or(&self.words.written)
     }
 
     /// Whether every valid project name matches.
     #[must_use]
     pub fn matches_everything(&self) -> bool {
-        self.everything
+        self.words.everything
     }
 
     /// How it is looked for.
     pub(super) fn kind(&self) -> Kind<'_> {
-        self.form.kind(&self.folded)
+        self.words.form.kind(self.folded())
     }
 
     /// What a [`Match`](super::Match) shows: as written, as compared, and where.
     pub(super) fn shown(&self) -> (&str, &str, Option<&Place>) {
-        (&self.written, &self.folded, self.place.as_ref())
+        (self.written(), self.folded(), self.place.as_ref())
     }
 
     fn expression(written: &str, source: &str) -> Result<Self, PatternError> {
@@ -107,13 +118,7 @@ impl Pattern {
             });
         }
         let form = Form::Expression(source.into());
-        Ok(Self {
-            written: written.to_owned(),
-            folded: written.to_owned(),
-            form,
-            everything: coverage.all,
-            place: None,
-        })
+        Ok(Self::new(written, None, form, coverage.all))
     }
 
     fn words(written: &str) -> Result<Self, PatternError> {
@@ -125,7 +130,12 @@ impl Pattern {
         // No dash stands alone at an end, so only wildcards can begin a name that has no letter in its pattern.
         let everything = folded.contains('*') && matches!(folded.replace('*', "").as_str(), "" | "?");
         let form = Form::of_glob(&folded);
-        Ok(Self { written: written.to_owned(), folded, form, everything, place: None })
+        Ok(Self::new(written, Some(folded).filter(|folded| folded != written), form, everything))
+    }
+
+    fn new(written: &str, folded: Option<String>, form: Form, everything: bool) -> Self {
+        let folded = folded.map(String::into_boxed_str);
+        Self { words: Arc::new(Words { written: written.into(), folded, form, everything }), place: None }
     }
 }
 

@@ -1,10 +1,14 @@
 //! The compiled policy: all rules at once, and the one judge that every surface asks.
 
+use std::cell::LazyCell;
+
+use pep440_rs::Version;
 use time::Date;
 
 use super::fingerprint;
+use super::lookalikes::Lookalikes;
 use super::matcher::{List, Matcher, PatternId};
-use super::pattern::{FilePattern, Pattern};
+use super::pattern::{FilePattern, Kind, Pattern};
 use super::rule::{Mode, Rule};
 use super::verdict::{Match, Verdict};
 use crate::name::{FileName, NameRef, Subject};
@@ -14,6 +18,7 @@ use crate::name::{FileName, NameRef, Subject};
 pub struct Policy {
     rules: Vec<Rule>,
     names: Matcher,
+    lookalikes: Lookalikes,
     except: Matcher,
     files: Matcher,
     fingerprint: String,
@@ -35,10 +40,17 @@ impl Policy {
     /// [`CompileError`].
     pub fn compile(rules: Vec<Rule>, today: Date) -> Result<Self, CompileError> {
         let in_force = || rules.iter().enumerate().filter(|(_, rule)| rule.is_in_force(today));
-        let id = |rule, list, index| PatternId { rule, list, index };
+        let id = PatternId::new;
         let names = in_force().flat_map(|(at, rule)| {
             rule.names.iter().enumerate().map(move |(index, pattern)| (id(at, List::Names, index), pattern.kind()))
         });
+        let lookalikes = in_force().filter(|(_, rule)| rule.lookalikes).flat_map(|(at, rule)| {
+            rule.names.iter().enumerate().filter_map(move |(index, pattern)| match pattern.kind() {
+                Kind::Exact(name) => Some((id(at, List::Lookalikes, index), name)),
+                Kind::Prefix(_) | Kind::Expression(_) => None,
+            })
+        });
+        let lookalikes = Lookalikes::new(lookalikes);
         let except = in_force().flat_map(|(at, rule)| {
             rule.except.iter().enumerate().map(move |(index, pattern)| (id(at, List::Except, index), pattern.kind()))
         });
@@ -47,26 +59,30 @@ impl Policy {
         });
         let (names, except, files) = (Matcher::compile(names)?, Matcher::compile(except)?, Matcher::compile(files)?);
         let fingerprint = fingerprint::of(in_force().map(|(_, rule)| rule));
-        Ok(Self { names, except, files, fingerprint, rules })
+        Ok(Self { names, lookalikes, except, files, fingerprint, rules })
     }
 
     /// The one verdict that every surface asks.
     ///
-    /// A project is protected when a rule's `names` match and its `except` doesn't. A file is protected when, for any
-    /// project that it could belong to, it would be protected as that project's ([`Policy::judge_owned`]).
+    /// A project is protected when a rule's `names` match and its `except` doesn't; by a rule with `versions`, its
+    /// releases of such versions are, and it is not. Whoever asks for a release asks for its project, too: only such
+    /// rules are about the release alone, so that no rule is counted twice. A file is protected when, for any project that it could belong to,
+    /// it would be protected as that project's ([`Policy::judge_owned`]).
     #[must_use]
     pub fn judge(&self, subject: Subject<'_>) -> Verdict<'_> {
         match subject {
-            Subject::Project(name) => self.verdict(self.findings(name, &[]), true),
+            Subject::Project(name) => self.verdict(self.findings(name, Asked::Project, &[]), true),
+            Subject::Release(name, version) => self.verdict(self.findings(name, Asked::Release(version), &[]), true),
             Subject::File(file) => self.judge_file(file),
         }
     }
 
-    /// The verdict on `file` when it is known whose it is: that of `owner`, and that of the `files` of each rule which
-    /// doesn't except `owner`. Always certain.
+    /// The verdict on `file` when it is known whose it is, and perhaps of which version: that of `owner`, and that of
+    /// the `files` of each rule which doesn't except `owner`. Always certain.
     #[must_use]
-    pub fn judge_owned(&self, file: &FileName, owner: NameRef<'_>) -> Verdict<'_> {
-        self.verdict(self.findings(owner, &self.matching_files(file)), true)
+    pub fn judge_owned(&self, file: &FileName, owner: NameRef<'_>, version: Option<&str>) -> Verdict<'_> {
+        let asked = version.map_or(Asked::File(file), Asked::Version);
+        self.verdict(self.findings(owner, asked, &self.matching_files(file)), true)
     }
 
     /// Twelve hex digits over everything that can change a verdict or a rendered page (the program's version included).
@@ -84,21 +100,21 @@ impl Policy {
     fn judge_file(&self, file: &FileName) -> Verdict<'_> {
         let of_file = self.matching_files(file);
         let mut all = Findings::default();
-        let (mut owners, mut protected) = (0_usize, 0_usize);
+        let (mut owners, mut sure) = (0_usize, 0_usize);
         file.each_candidate(|owner| {
-            let findings = self.findings(owner, &of_file);
+            let findings = self.findings(owner, Asked::File(file), &of_file);
             owners += 1;
-            protected += usize::from(findings.protected.is_some());
+            sure += usize::from(findings.sure);
             all.add(findings);
         });
         if owners > 0 {
-            return self.verdict(all, protected == 0 || protected == owners);
+            return self.verdict(all, all.protected.is_none() || sure == owners);
         }
         // It could be anybody's: only a rule that excepts nobody is certain of it.
         let spares_nobody = |id: &PatternId| {
-            self.rules.get(id.rule).is_some_and(|rule| rule.mode == Mode::Enforce && rule.except.is_empty())
+            self.rules.get(id.rule()).is_some_and(|rule| rule.mode == Mode::Enforce && rule.except.is_empty())
         };
-        self.verdict(self.sorted(&of_file), of_file.iter().any(spares_nobody))
+        self.verdict(self.sorted(&of_file, &[]), of_file.iter().any(spares_nobody))
     }
 
     /// The patterns of `files` that match `file`, or the distribution that it is about.
@@ -111,11 +127,14 @@ impl Policy {
         matching
     }
 
-    /// What the rules say of the project `name`, and of its files that match `of_file`. Allocates nothing unless some
-    /// pattern matches: the root list has nearly a million names, and nearly none of them does.
-    fn findings(&self, name: NameRef<'_>, of_file: &[PatternId]) -> Findings {
+    /// What the rules say of the project `name`, or of what is `asked` of it, and of its files that match `of_file`.
+    /// Allocates nothing unless some pattern matches: the root list has nearly a million names, and nearly none of them
+    /// does.
+    fn findings(&self, name: NameRef<'_>, asked: Asked<'_>, of_file: &[PatternId]) -> Findings {
         let mut matching = Vec::new();
         self.names.find(name.as_str(), &mut matching);
+        self.lookalikes.find(name.as_str(), &mut matching);
+        let doubtful = self.retain_versions(&mut matching, name, asked);
         matching.extend_from_slice(of_file);
         if matching.is_empty() {
             return Findings::default();
@@ -123,16 +142,35 @@ impl Policy {
         let mut excepted = Vec::new();
         self.except.find(name.as_str(), &mut excepted);
         matching.retain(|id| excepted.iter().all(|exception| exception.rule != id.rule));
-        self.sorted(&matching)
+        self.sorted(&matching, &doubtful)
+    }
+
+    /// Removes from `matching` what is not about the version that is asked for; gives those patterns that stay because
+    /// nobody can tell the version.
+    fn retain_versions(&self, matching: &mut Vec<PatternId>, name: NameRef<'_>, asked: Asked<'_>) -> Vec<PatternId> {
+        let mut doubtful = Vec::new();
+        let asked_versions = LazyCell::new(|| asked.versions(name));
+        matching.retain(|id| {
+            let versions = self.rules.get(id.rule()).and_then(|rule| rule.versions.as_ref());
+            let Some(versions) = versions else { return !matches!(asked, Asked::Release(_)) };
+            match &*asked_versions {
+                Versions::All => false,
+                Versions::These(these) => these.iter().any(|version| versions.contains(version)),
+                Versions::Unknown => {
+                    doubtful.push(*id);
+                    true
+                }
+            }
+        });
+        doubtful
     }
 
     /// The first of `matching` that enforces, and the first that audits.
-    fn sorted(&self, matching: &[PatternId]) -> Findings {
-        let first = |mode| {
-            let of_mode = |id: &PatternId| self.rules.get(id.rule).is_some_and(|rule| rule.mode == mode);
-            matching.iter().copied().filter(of_mode).min()
-        };
-        Findings { protected: first(Mode::Enforce), audited: first(Mode::Audit) }
+    fn sorted(&self, matching: &[PatternId], doubtful: &[PatternId]) -> Findings {
+        let of_mode = |id: &PatternId, mode| self.rules.get(id.rule()).is_some_and(|rule| rule.mode == mode);
+        let first = |mode| matching.iter().copied().filter(|id| of_mode(id, mode)).min();
+        let sure = matching.iter().any(|id| of_mode(id, Mode::Enforce) && !doubtful.contains(id));
+        Findings { protected: first(Mode::Enforce), audited: first(Mode::Audit), sure }
     }
 
     fn verdict(&self, findings: Findings, certain: bool) -> Verdict<'_> {
@@ -141,11 +179,15 @@ impl Policy {
     }
 
     fn reported(&self, id: PatternId) -> Option<Match<'_>> {
-        let rule = self.rules.get(id.rule)?;
+        let rule = self.rules.get(id.rule())?;
         let (written, folded, place) = match id.list {
-            List::Names => rule.names.get(id.index).map(Pattern::shown)?,
-            List::Except => rule.except.get(id.index).map(Pattern::shown)?,
-            List::Files => rule.files.get(id.index).map(FilePattern::shown)?,
+            List::Names => rule.names.get(id.index()).map(Pattern::shown)?,
+            List::Lookalikes => {
+                let (written, folded) = self.lookalikes.shown(id)?;
+                (written, folded, rule.names.get(id.index()).and_then(Pattern::place))
+            }
+            List::Except => rule.except.get(id.index()).map(Pattern::shown)?,
+            List::Files => rule.files.get(id.index()).map(FilePattern::shown)?,
         };
         Some(Match { rule, written, folded, place })
     }
@@ -156,6 +198,40 @@ impl Policy {
 struct Findings {
     protected: Option<PatternId>,
     audited: Option<PatternId>,
+    /// Whether it is protected also if its version turns out to be one that no rule is about.
+    sure: bool,
+}
+
+/// What is asked of a project that a pattern matches.
+#[derive(Clone, Copy, Debug)]
+enum Asked<'a> {
+    /// The project as a whole.
+    Project,
+    /// A release, apart from its project, by its version as it was written.
+    Release(&'a str),
+    /// A file of it, of that version.
+    Version(&'a str),
+    /// A file of it.
+    File(&'a FileName),
+}
+
+/// Which versions something is of.
+#[derive(Debug)]
+enum Versions {
+    All,
+    These(Vec<Version>),
+    Unknown,
+}
+
+impl Asked<'_> {
+    fn versions(self, owner: NameRef<'_>) -> Versions {
+        let these = match self {
+            Self::Project => return Versions::All,
+            Self::Release(written) | Self::Version(written) => written.trim().parse().ok().map(|version| vec![version]),
+            Self::File(file) => file.versions_for(owner),
+        };
+        these.map_or(Versions::Unknown, Versions::These)
+    }
 }
 
 impl Findings {

@@ -81,7 +81,7 @@ fn a_file_that_could_be_somebody_else_s_is_not_certain() {
     let verdict = policy.judge(Subject::File(&file));
     assert_eq!((verdict.is_protected(), verdict.certain), (true, false));
     for (owner, protected) in [("acme", true), ("acme-1-0", false)] {
-        let verdict = policy.judge_owned(&file, ProjectName::parse(owner).unwrap().as_name());
+        let verdict = policy.judge_owned(&file, ProjectName::parse(owner).unwrap().as_name(), None);
         assert_eq!((verdict.is_protected(), verdict.certain), (protected, true));
     }
     // No guess at all: the owner must be asked.
@@ -185,6 +185,96 @@ fn an_expired_rule_is_kept_and_not_in_force() {
     assert_eq!(over.rules().len(), 1);
     assert_ne!(over.fingerprint(), last_day.fingerprint());
     assert_eq!(over.fingerprint(), policy([]).fingerprint());
+}
+
+fn only(versions: &str, rule: Rule) -> Rule {
+    Rule { versions: Some(versions.parse().unwrap()), ..rule }
+}
+
+#[test]
+fn a_rule_about_versions_hides_these_releases_and_no_project() {
+    let policy = policy([only(">=2.0, <3", rule("late", &["acme", "acme-*"], &["acme-sdk"], &["*.egg"]))]);
+    let release = |name: &str, version: &str| {
+        let name = ProjectName::parse(name).unwrap();
+        policy.judge(Subject::Release(name.as_name(), version)).is_protected()
+    };
+    for (name, version, hidden) in [
+        ("acme", "2.0", true),
+        ("acme-core", "v2.5.post1", true),
+        ("acme", "1.9", false),
+        ("acme", "3.0", false),
+        ("acme-sdk", "2.0", false),
+        ("other", "2.0", false),
+        // Nobody knows what it is: it may be one of them.
+        ("acme", "latest", true),
+    ] {
+        assert_eq!(release(name, version), hidden, "{name} {version}");
+    }
+    assert!(!judge(&policy, "acme").is_protected() && !judge(&policy, "acme-core").is_protected());
+    for (file, hidden, certain) in [
+        ("acme-2.0-py3-none-any.whl", true, true),
+        ("acme-2.0-py3-none-any.whl.metadata", true, true),
+        ("acme-1.0-py3-none-any.whl", false, true),
+        ("acme-core-2.1.tar.gz", true, true),
+        ("acme-core-1.0.tar.gz", false, true),
+        ("acme_sdk-2.0.zip", false, true),
+        ("other-2.0.tar.gz", false, true),
+        ("acme-1.0-py2.7.egg", true, true),
+        // Of version 2.0.post1 if it is acme's, and else of acme-2-0.
+        ("acme-2.0-1.tar.gz", true, false),
+        ("acme-latest.zip", true, false),
+        ("acme-1.0.conda", true, false),
+    ] {
+        let verdict = judge_file(&policy, file);
+        assert_eq!((verdict.is_protected(), verdict.certain), (hidden, certain), "{file}");
+    }
+}
+
+#[test]
+fn what_the_index_says_of_a_file_s_version_counts() {
+    let policy = policy([only(">=2", rule("late", &["acme"], &[], &[]))]);
+    let acme = ProjectName::parse("acme").unwrap();
+    let file = FileName::parse("acme-latest.zip").unwrap();
+    for (version, hidden) in [(None, true), (Some("2.0"), true), (Some("1.0"), false), (Some("?"), true)] {
+        assert_eq!(policy.judge_owned(&file, acme.as_name(), version).is_protected(), hidden, "{version:?}");
+    }
+}
+
+#[test]
+fn a_rule_about_versions_makes_no_other_rule_less_certain() {
+    let policy = policy([only(">=2", rule("late", &["acme"], &[], &[])), rule("all", &["acme"], &[], &[])]);
+    let verdict = judge_file(&policy, "acme-latest.zip");
+    assert_eq!((shown(verdict.protected), verdict.certain), (Some(("late", "acme")), true));
+    assert_eq!(shown(judge(&policy, "acme").protected), Some(("all", "acme")));
+}
+
+#[test]
+fn a_release_is_judged_apart_from_its_project() {
+    let policy = policy([rule("all", &["acme"], &[], &[]), only(">=2", rule("late", &["acme"], &[], &[]))]);
+    let acme = ProjectName::parse("acme").unwrap();
+    for (version, reported) in [("2.0", Some(("late", "acme"))), ("1.0", None)] {
+        assert_eq!(shown(policy.judge(Subject::Release(acme.as_name(), version)).protected), reported);
+    }
+    let file = FileName::parse("acme-latest.zip").unwrap();
+    assert_eq!(shown(policy.judge_owned(&file, acme.as_name(), Some("1.0")).protected), Some(("all", "acme")));
+}
+
+#[test]
+fn what_looks_like_an_exact_name_is_protected_too() {
+    let alike =
+        Rule { lookalikes: true, ..rule("alike", &["acme-core", "acme-*", "corp-*"], &["acmecore", "acme-cord"], &[]) };
+    let policy = policy([alike, rule("plain", &["other-name"], &[], &[])]);
+    let written = |raw| judge(&policy, raw).protected.map(|found| (found.written.to_owned(), found.folded.to_owned()));
+    let looks_like = Some(("looks like acme-core".to_owned(), "acme-core".to_owned()));
+    for raw in ["acmec0re", "acne-core", "cme-core", "acm-ecore"] {
+        assert_eq!(written(raw), looks_like, "{raw}");
+    }
+    assert_eq!(written("acme-core"), Some(("acme-core".to_owned(), "acme-core".to_owned())));
+    assert_eq!(written("acme-cores"), Some(("acme-*".to_owned(), "acme-*".to_owned())));
+    for raw in ["acmecore", "acme-cord", "crop-x", "othername", "requests"] {
+        assert_eq!(written(raw), None, "{raw}");
+    }
+    assert!(judge_file(&policy, "acmec0re-1.0-py3-none-any.whl").is_protected());
 }
 
 #[test]
@@ -309,7 +399,7 @@ proptest! {
             prop_assert_eq!(verdict.is_protected(), hidden > 0, "{:?}", file);
             prop_assert_eq!(verdict.certain, hidden == 0 || hidden == owners.len());
             for owner in &owners {
-                prop_assert_eq!(policy.judge_owned(&file, owner.as_name()).is_protected(), hides(owner));
+                prop_assert_eq!(policy.judge_owned(&file, owner.as_name(), None).is_protected(), hides(owner));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::matcher::PatternId;
+use super::matcher::{PatternId, Texts};
 
 /// How many leading bytes decide whether there is anything to look for.
 const LEAD: usize = 4;
@@ -13,7 +13,7 @@ const LEAD: usize = 4;
 /// prefixes that are shorter than that are looked up for every name, and they have three lengths between them.
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
-    patterns: HashMap<Box<str>, Vec<PatternId>>,
+    patterns: Texts,
     lengths: HashMap<[u8; LEAD], Vec<usize>>,
     short: Vec<usize>,
 }
@@ -28,7 +28,7 @@ impl Prefixes {
         if let Err(at) = lengths.binary_search(&prefix.len()) {
             lengths.insert(at, prefix.len());
         }
-        self.patterns.entry(prefix.into()).or_default().push(id);
+        self.patterns.add(prefix, id);
     }
 
     /// Appends the patterns whose prefix `text` begins with to `found`.
@@ -36,9 +36,7 @@ impl Prefixes {
         let long = text.as_bytes().first_chunk().and_then(|lead| self.lengths.get(lead));
         for &length in self.short.iter().chain(long.into_iter().flatten()) {
             let Some(prefix) = text.get(..length) else { break };
-            if let Some(ids) = self.patterns.get(prefix) {
-                found.extend_from_slice(ids);
-            }
+            self.patterns.find(prefix, found);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use pep440_rs::VersionSpecifiers;
 use time::Date;
 
 use super::pattern::{FilePattern, Pattern};
@@ -11,6 +12,9 @@ use super::pattern_error::Written;
 
 /// The longest id of a rule: it stands in a response header and in every metric.
 const MAX_ID: usize = 128;
+
+/// How many days before its last one a rule is warned of.
+const SOON: u32 = 14;
 
 /// One rule: which names and files it protects, and what it says of itself.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +27,10 @@ pub struct Rule {
     pub except: Vec<Pattern>,
     /// File names that it protects on every project's page.
     pub files: Vec<FilePattern>,
+    /// The releases of `names` that it protects, instead of the projects as a whole.
+    pub versions: Option<VersionSpecifiers>,
+    /// Whether it protects what looks like one of the exact names, too.
+    pub lookalikes: bool,
     /// Why, for the one who is refused.
     pub reason: Option<String>,
     /// Whom to ask.
@@ -47,6 +55,19 @@ pub enum Mode {
     Enforce,
     /// Counts and logs, never hides.
     Audit,
+}
+
+/// How long a rule has any say yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// For ever.
+    Never,
+    /// Longer than anybody needs to hear of.
+    Fine,
+    /// So many days after today, 0 if today is the last one.
+    Soon(u32),
+    /// Its last day was so many days ago.
+    Expired(u32),
 }
 
 /// A line of a config file. Shown as `file:line`.
@@ -118,6 +139,32 @@ impl Rule {
     #[must_use]
     pub fn is_in_force(&self, today: Date) -> bool {
         self.expires.is_none_or(|last_day| today <= last_day)
+    }
+
+    /// How long it has any say yet, as of `today`.
+    #[must_use]
+    pub fn expiry(&self, today: Date) -> Expiry {
+        let Some(last_day) = self.expires else { return Expiry::Never };
+        let days = i64::from(last_day.to_julian_day()) - i64::from(today.to_julian_day());
+        match (u32::try_from(days), u32::try_from(-days)) {
+            (Ok(left), _) if left <= SOON => Expiry::Soon(left),
+            (Ok(_), _) => Expiry::Fine,
+            (Err(_negative), Ok(past)) => Expiry::Expired(past),
+            (Err(_negative), Err(_positive)) => Expiry::Never,
+        }
+    }
+
+    /// What there is to say of its expiry as of `today`, in one sentence.
+    #[must_use]
+    pub fn expiry_notice(&self, today: Date) -> Option<String> {
+        let (id, last_day) = (&self.id, self.expires?);
+        match self.expiry(today) {
+            Expiry::Never | Expiry::Fine => None,
+            Expiry::Soon(0) => Some(format!("rule `{id}` is in force for the last day today ({last_day})")),
+            Expiry::Soon(1) => Some(format!("rule `{id}` expires tomorrow: its last day is {last_day}")),
+            Expiry::Soon(days) => Some(format!("rule `{id}` expires in {days} days: its last day is {last_day}")),
+            Expiry::Expired(_) => Some(format!("rule `{id}` expired on {last_day} and protects nothing any more")),
+        }
     }
 
     fn match_of_everything(&self) -> Option<(&'static str, &str, Option<&Place>)> {
@@ -195,6 +242,29 @@ mod tests {
             let refused = Rule { id: id.to_owned(), ..rule(&["acme"], &[], &[]) }.validate();
             assert_eq!(refused, Err(RuleError::Id { id: id.to_owned() }));
         }
+    }
+
+    #[test]
+    fn an_end_is_told_of_two_weeks_before_and_ever_after() {
+        let rule = Rule { expires: Some(date!(2027 - 06 - 30)), ..rule(&["acme"], &[], &[]) };
+        for (today, expiry, notice) in [
+            (date!(2026 - 06 - 30), Expiry::Fine, None),
+            (date!(2027 - 06 - 15), Expiry::Fine, None),
+            (date!(2027 - 06 - 16), Expiry::Soon(14), Some("expires in 14 days: its last day is 2027-06-30")),
+            (date!(2027 - 06 - 29), Expiry::Soon(1), Some("expires tomorrow: its last day is 2027-06-30")),
+            (date!(2027 - 06 - 30), Expiry::Soon(0), Some("is in force for the last day today (2027-06-30)")),
+            (date!(2027 - 07 - 01), Expiry::Expired(1), Some("expired on 2027-06-30 and protects nothing any more")),
+            (date!(2028 - 06 - 30), Expiry::Expired(366), Some("expired on 2027-06-30 and protects nothing any more")),
+        ] {
+            assert_eq!(rule.expiry(today), expiry, "{today}");
+            assert_eq!(rule.is_in_force(today), !matches!(expiry, Expiry::Expired(_)), "{today}");
+            assert_eq!(rule.expiry_notice(today), notice.map(|text| format!("rule `acme` {text}")), "{today}");
+        }
+        let for_ever = Rule { expires: None, ..rule };
+        assert_eq!((for_ever.expiry(Date::MAX), for_ever.expiry_notice(Date::MAX)), (Expiry::Never, None));
+        let farthest = Rule { expires: Some(Date::MAX), ..for_ever };
+        assert_eq!(farthest.expiry(Date::MIN), Expiry::Fine);
+        assert!(matches!(Rule { expires: Some(Date::MIN), ..farthest }.expiry(Date::MAX), Expiry::Expired(_)));
     }
 
     #[test]

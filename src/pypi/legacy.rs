@@ -27,8 +27,14 @@ pub fn prune<'a>(
     if judge.hides(Subject::Project(name.as_name())) {
         return Ok(Pruned { body: Cow::Borrowed(b""), removed: 0, emptied: true });
     }
+    if let Some(version) = version_of(&members)?
+        && judge.hides(Subject::Release(name.as_name(), &version))
+    {
+        return Ok(Pruned { body: Cow::Borrowed(b""), removed: 0, emptied: true });
+    }
     let urls = find(&members, "urls").map(|urls| Files::read(urls, judge)).transpose()?.flatten();
-    let releases = find(&members, "releases").map(|releases| read_releases(releases, judge)).transpose()?.flatten();
+    let releases =
+        find(&members, "releases").map(|releases| read_releases(releases, &name, judge)).transpose()?.flatten();
     let removed = urls.as_ref().map_or(0, |files| files.removed)
         + releases.iter().flatten().map(|(_, files)| files.removed).sum::<u64>();
     let emptied = urls.as_ref().is_some_and(Files::is_emptied);
@@ -48,6 +54,13 @@ fn name_of(members: &[Member<'_>]) -> Result<ProjectName, Malformed> {
     let name = info.get("name").ok_or(Malformed::Shape("`info` has a `name`"))?;
     let name = text(name, "`info.name` is not a string")?;
     ProjectName::parse(name).map_err(|_invalid| Malformed::Shape("`info.name` is no project's name"))
+}
+
+/// The version that `info` describes; an index other than PyPI's may not say.
+fn version_of<'a>(members: &[Member<'a>]) -> Result<Option<Cow<'a, str>>, Malformed> {
+    let version = find(members, "info").and_then(|info| info.get("version")).filter(|version| !version.is_null());
+    let text = version.map(|version| version.text().ok_or(Malformed::Shape("`info.version` is not a string")));
+    text.transpose()?.map(|text| text.decode()).transpose()
 }
 
 /// The files of one release.
@@ -70,6 +83,12 @@ impl<'a> Files<'a> {
         Ok(Some(files))
     }
 
+    /// The release is hidden, with whatever files it has.
+    fn hide(&mut self) {
+        self.removed += (self.kept.len() as u64).max(1);
+        self.kept.clear();
+    }
+
     const fn is_emptied(&self) -> bool {
         self.kept.is_empty() && self.removed > 0
     }
@@ -85,13 +104,21 @@ impl<'a> Files<'a> {
 
 type Releases<'a> = Vec<(Member<'a>, Files<'a>)>;
 
-fn read_releases<'a>(releases: Value<'a>, judge: &mut dyn Judge) -> Result<Option<Releases<'a>>, Malformed> {
+fn read_releases<'a>(
+    releases: Value<'a>,
+    project: &ProjectName,
+    judge: &mut dyn Judge,
+) -> Result<Option<Releases<'a>>, Malformed> {
     if releases.is_null() {
         return Ok(None);
     }
     let mut read = Vec::new();
     for member in releases.members()?.ok_or(Malformed::Shape("`releases` is not an object"))? {
-        let files = Files::read(member.value, judge)?.ok_or(Malformed::Shape("a release's files are not an array"))?;
+        let mut files =
+            Files::read(member.value, judge)?.ok_or(Malformed::Shape("a release's files are not an array"))?;
+        if !files.is_emptied() && judge.hides(Subject::Release(project.as_name(), &member.key.decode()?)) {
+            files.hide();
+        }
         read.push((member, files));
     }
     Ok(Some(read))

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use percent_encoding::{percent_decode, percent_decode_str};
 
 use super::Judge;
-use super::borne::Borne;
+use super::borne::{Borne, Release};
 use crate::name::{FileName, ProjectName};
 
 /// One file as a page lists it.
@@ -125,9 +125,12 @@ fn add_provenance(url: &str, names: &mut Borne) -> Option<()> {
     let last = last_segment(url)?;
     let segments: Vec<&str> = split_path(url).0.trim_end_matches('/').rsplit('/').take(5).collect();
     match segments.as_slice() {
-        [_, of_file, _, of_project, integrity] if *last == *b"provenance" && is_integrity(integrity) => {
+        [_, of_file, of_version, of_project, integrity] if *last == *b"provenance" && is_integrity(integrity) => {
             let decode = |segment| Cow::<[u8]>::from(percent_decode_str(segment));
-            names.add_projects([ProjectName::parse(decode(of_project)).ok()?]);
+            let project = ProjectName::parse(decode(of_project)).ok()?;
+            let version = String::from_utf8_lossy(&decode(of_version)).into_owned();
+            names.add_projects([project.clone()]);
+            names.add_releases([Release { project, version }]);
             names.add_files([file(&decode(of_file))?]);
         }
         _ => names.add_files([file(&last)?]),

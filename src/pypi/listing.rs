@@ -79,6 +79,8 @@ impl Verdicts<'_> {
         let key = match subject {
             Subject::Project(name) => (false, name.as_str().to_owned()),
             Subject::File(file) => (true, file.as_str().to_owned()),
+            // No name has a space in it.
+            Subject::Release(name, version) => (false, format!("{name} {version}")),
         };
         *self.names.entry(key).or_insert_with(|| self.judge.hides(subject))
     }

@@ -12,6 +12,7 @@ use http::Method;
 use self::mention::Mentions;
 use self::path::Path;
 use self::routes::{Route, Step};
+pub use super::borne::Release;
 use super::site::SiteKind;
 use crate::name::{FileName, ProjectName, Subject};
 
@@ -24,6 +25,8 @@ pub struct Resource {
     pub projects: Vec<ProjectName>,
     /// The distribution files that the URL names, likewise.
     pub files: Vec<FileName>,
+    /// The releases that the URL names, likewise.
+    pub releases: Vec<Release>,
     /// Path and query to send upstream, canonical.
     pub target: String,
     /// How PyPI says on this route that there is nothing.
@@ -124,14 +127,14 @@ impl Resource {
             target.push('?');
             target.push_str(query);
         }
-        let Mentions { projects, files } = found.mentions;
-        Ok(Self { kind: found.kind, projects, files, target, absent: found.absent })
+        let Mentions { projects, files, releases } = found.mentions;
+        Ok(Self { kind: found.kind, projects, files, releases, target, absent: found.absent })
     }
 
     /// All that the URL names, to be judged.
     pub fn subjects(&self) -> impl Iterator<Item = Subject<'_>> {
         let projects = self.projects.iter().map(|name| Subject::Project(name.as_name()));
-        projects.chain(self.files.iter().map(Subject::File))
+        projects.chain(self.files.iter().map(Subject::File)).chain(self.releases.iter().map(Release::subject))
     }
 }
 
@@ -190,10 +193,13 @@ impl Found {
                     }
                     Err(_not_a_file) => return found,
                 },
+                Step::Version => found.mentions.release(segment),
                 Step::Any => found.mentions.text(segment),
             }
         }
         if let Some(rest) = segments.get(route.steps.len()..) {
+            // Only what looks like a version: other pages about a project are not of a release.
+            rest.iter().filter(|segment| is_version(segment)).for_each(|version| found.mentions.release(version));
             found.mentions.segments(rest.iter().copied());
         }
         found.kind = (route.kind)(found.mentions.projects.first());
@@ -231,6 +237,12 @@ impl Found {
         }
         self
     }
+}
+
+/// Whether `segment` is a version, or something of the kind that an old index may have.
+fn is_version(segment: &str) -> bool {
+    let digits = segment.trim_start().trim_start_matches(['v', 'V']);
+    digits.starts_with(|first: char| first.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod mirrors;
 mod pages;
 mod reload;
 mod root;
+mod rules;
 mod scan;
 mod uploads;
 mod validators;

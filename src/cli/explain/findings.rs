@@ -77,7 +77,7 @@ impl<'p> Judges<'p> {
     fn owners(&self, file: &FileName) -> Vec<(ProjectName, bool)> {
         let projects = file.candidates().projects.into_iter();
         let judged = projects.map(|project| {
-            let protected = self.policy.judge_owned(file, project.as_name()).is_protected();
+            let protected = self.policy.judge_owned(file, project.as_name(), None).is_protected();
             (project, protected)
         });
         judged.collect()
@@ -114,5 +114,6 @@ fn shown(subject: &Subject<'_>) -> String {
     match subject {
         Subject::Project(name) => name.to_string(),
         Subject::File(file) => file.as_str().to_owned(),
+        Subject::Release(name, version) => format!("{name} {version}"),
     }
 }

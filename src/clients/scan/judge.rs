@@ -82,10 +82,12 @@ impl Judge<'_> {
     /// The first thing in `entry` that a rule protects: its project, then its files.
     fn protected(&self, entry: &Entry, public: &[&String]) -> Option<Protected<'_>> {
         let owner = ProjectName::parse(entry.project.trim()).ok();
-        if let Some(project) = &owner
-            && let Some(found) = self.policy.judge(Subject::Project(project.as_name())).protected
-        {
-            return Some(Protected { project: project.clone(), file: None, found });
+        if let Some(project) = &owner {
+            let release = entry.version.as_deref().map(|version| Subject::Release(project.as_name(), version));
+            let mut subjects = std::iter::once(Subject::Project(project.as_name())).chain(release);
+            if let Some(found) = subjects.find_map(|subject| self.policy.judge(subject).protected) {
+                return Some(Protected { project: project.clone(), file: None, found });
+            }
         }
         let resources: Vec<Resource> = public.iter().filter_map(|url| self.resource(url)).collect();
         let mentioned = resources.iter().flat_map(|resource| &resource.projects);
@@ -103,7 +105,7 @@ impl Judge<'_> {
         let alone = self.policy.judge(Subject::File(file));
         let found = match owner {
             // `acme-1.0-1.tar.gz` reads in two ways; whoever wrote the entry knows whose it is.
-            Some(owner) if !alone.certain => self.policy.judge_owned(file, owner.as_name()).protected,
+            Some(owner) if !alone.certain => self.policy.judge_owned(file, owner.as_name(), None).protected,
             _ => alone.protected,
         }?;
         let candidates = file.candidates().projects;

@@ -102,3 +102,15 @@ error: `acme` is asserted to be protected, but the pattern `acme` of rule `acme`
   = help: set the rule's `mode = "enforce"`
 "#);
 }
+
+#[test]
+fn versions_and_lookalikes() {
+    let settings = load(
+        "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nversions = \">=2.0, !=3.*\"\nlookalikes = true\n\n\
+         [[protect]]\nid = \"other\"\nnames = [\"other-*\"]\nlookalikes = false\n",
+    )
+    .unwrap();
+    let [acme, other] = &settings.rules[..] else { panic!("{:?}", settings.rules) };
+    assert_eq!(acme.versions.as_ref().map(ToString::to_string).as_deref(), Some(">=2.0, !=3.*"));
+    assert!(acme.lookalikes && !other.lookalikes && other.versions.is_none());
+}

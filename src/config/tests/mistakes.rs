@@ -94,6 +94,24 @@ fn mistakes_of_single_values() {
 }
 
 #[test]
+fn mistakes_of_versions_and_lookalikes() {
+    let rule = |more: &str| format!("[[protect]]\nid = \"acme\"\n{more}\n");
+    let named = |more: &str| rule(&format!("names = [\"acme\"]\n{more}"));
+    let shown = rendered(&[
+        ("a version for a comparison", &named("versions = \"2.0\"")),
+        ("no version", &named("versions = \" \"")),
+        ("an arrow", &named("versions = \"=>2.0\"")),
+        ("a comparison with no version", &named("versions = \">=2.0, <latest\"")),
+        ("poetry's caret", &named("versions = \"^2.0\"")),
+        ("a number for a text", &named("versions = 2")),
+        ("versions of no names", &rule("files = [\"*.egg\"]\nversions = \">=2.0\"")),
+        ("lookalikes of no exact name", &rule("names = [\"acme-*\", \"re:acme[0-9]\"]\nlookalikes = true")),
+        ("a word for yes", &named("lookalikes = \"yes\"")),
+    ]);
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
 fn mistakes_of_rules() {
     let shown = rendered(&[
         ("a key with a slip", "# Acme's\n[[protect]]\nid = \"acme\"\nnaems = [\"acme-*\"]\n"),

@@ -1,16 +1,19 @@
 //! Distribution files: decided by their name, or by the owner that upstream names, before the first byte of the body.
 
-use http::header::HeaderName;
+use http::header::{HeaderMap, HeaderName};
 use http::{Method, Response};
 
 use super::super::body::{Body, empty};
 use super::super::reply;
 use super::Exchange;
 use crate::name::{ProjectName, Subject};
-use crate::policy::{Match, Verdict};
+use crate::policy::Match;
 
 /// The project that owns a file, as PyPI's file host says on each of its answers: authoritative, already normalized.
 const OWNER: HeaderName = HeaderName::from_static("x-pypi-file-project");
+
+/// The version that it is of, likewise.
+const FILE_VERSION: HeaderName = HeaderName::from_static("x-pypi-file-version");
 
 /// Fetches the file and passes it on. `possible` is what its name alone would have it protected by.
 pub(super) async fn answer(exchange: &Exchange, possible: Option<(String, Match<'_>)>) -> Response<Body> {
@@ -35,17 +38,23 @@ pub(super) async fn answer(exchange: &Exchange, possible: Option<(String, Match<
         let Ok(owner) = owner else {
             return exchange.fail("bad-owner", "upstream names no project as the owner of this file");
         };
-        if let Some(found) = owned_verdict(exchange, &owner).protected {
+        if let Some(found) = owned_verdict(exchange, &owner, response.headers()) {
             return exchange.deny(owner.as_str(), &found);
         }
     }
     exchange.relay(response)
 }
 
-/// The verdict on the file now that its owner is known.
-fn owned_verdict<'p>(exchange: &'p Exchange, owner: &ProjectName) -> Verdict<'p> {
-    match exchange.resource.files.last() {
-        Some(file) => exchange.policy.judge_owned(file, owner.as_name()),
-        None => exchange.policy.judge(Subject::Project(owner.as_name())),
+/// What protects the file now that its owner is known, and its version too if one of `headers` says it.
+fn owned_verdict<'p>(exchange: &'p Exchange, owner: &ProjectName, headers: &HeaderMap) -> Option<Match<'p>> {
+    let Some(file) = exchange.resource.files.last() else {
+        return exchange.policy.judge(Subject::Project(owner.as_name())).protected;
+    };
+    let judged = |version: Option<&str>| exchange.policy.judge_owned(file, owner.as_name(), version).protected;
+    let mut versions = headers.get_all(FILE_VERSION).iter().peekable();
+    if versions.peek().is_none() {
+        return judged(None);
     }
+    // What can't be read is no version, and counts as each.
+    versions.find_map(|version| judged(Some(version.to_str().unwrap_or_default())))
 }

@@ -260,7 +260,7 @@ impl Exchange {
 
     fn record_audit(&self, subject: Subject<'_>, found: &Match<'_>) {
         let (project, file) = match subject {
-            Subject::Project(name) => (Some(name.as_str()), None),
+            Subject::Project(name) | Subject::Release(name, _) => (Some(name.as_str()), None),
             Subject::File(file) => (None, Some(file)),
         };
         self.tell(&Told { project, file, found: Some(found), ..Told::new(Outcome::Allowed, StatusCode::OK) });
@@ -271,6 +271,7 @@ impl Exchange {
 fn named(policy: &Policy, subject: Subject<'_>) -> String {
     match subject {
         Subject::Project(name) => name.to_string(),
+        Subject::Release(name, version) => format!("{name} {version}"),
         Subject::File(file) => {
             let projects = file.candidates().projects;
             let protected = projects.iter().find(|p| policy.judge(Subject::Project(p.as_name())).protected.is_some());

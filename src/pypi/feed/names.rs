@@ -54,6 +54,7 @@ impl Names {
             Ok(resource) if resource.kind != Kind::Nothing => {
                 self.borne.add_projects(resource.projects);
                 self.borne.add_files(resource.files);
+                self.borne.add_releases(resource.releases);
             }
             _ => self.unreadable = true,
         }

@@ -110,3 +110,29 @@ proptest! {
         let _read = prune(&bytes, Some(&sample()), &mut Hiding::default());
     }
 }
+
+#[test]
+fn hidden_releases_go_whatever_files_they_have() {
+    let source = json!({
+        "info": {"name": "sample", "version": "1.0"},
+        "releases": {"666.0": [file("sample-1.0.zip")], "1.0": [file("sample-1.0.zip")], "666.1": [], "0.1": []},
+        "urls": [file("sample-1.0.zip")],
+    })
+    .to_string();
+    let pruned = pruned(&source).unwrap();
+    let left: serde_json::Value = serde_json::from_slice(&pruned.body).unwrap();
+    assert_eq!(left["releases"], json!({"1.0": [file("sample-1.0.zip")], "0.1": []}));
+    assert_eq!((pruned.removed, pruned.emptied), (2, false));
+}
+
+#[test]
+fn a_document_about_a_hidden_release_is_not_there() {
+    let about = |version: serde_json::Value| {
+        let source = json!({"info": {"name": "sample", "version": version}, "urls": [file("sample-1.0.zip")]});
+        pruned(&source.to_string()).map(|pruned| pruned.emptied)
+    };
+    assert_eq!(about("666.0".into()), Ok(true));
+    assert_eq!(about("1.0".into()), Ok(false));
+    assert_eq!(about(serde_json::Value::Null), Ok(false));
+    assert!(about(1.into()).is_err());
+}

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use crate::name::{FileName, ProjectName};
+use crate::pypi::borne::Release;
 
 /// Query keys whose values are searches: `/search/?q=…`, `/pypi?:action=search&term=…`. Each word may be a name.
 const SEARCH_KEYS: [&str; 4] = ["name", "q", "term", "project"];
@@ -18,9 +19,16 @@ const OWN_KEYS: [&str; 16] = [
 pub(super) struct Mentions {
     pub(super) projects: Vec<ProjectName>,
     pub(super) files: Vec<FileName>,
+    pub(super) releases: Vec<Release>,
 }
 
 impl Mentions {
+    /// The release of the last project that was named, if `version` is one.
+    pub(super) fn release(&mut self, version: &str) {
+        let releases = self.projects.last().cloned().map(|project| Release { project, version: version.to_owned() });
+        self.releases.extend(releases);
+    }
+
     /// Whatever each of `segments` could name.
     pub(super) fn segments<'s>(&mut self, segments: impl IntoIterator<Item = &'s str>) {
         segments.into_iter().for_each(|segment| self.text(segment));

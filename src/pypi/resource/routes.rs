@@ -34,7 +34,9 @@ pub(super) enum Step {
     Project,
     /// A file's name, likewise.
     File,
-    /// What names nobody: a version, a Python tag, the first letter of a name.
+    /// The version of a release of the project before it.
+    Version,
+    /// What names nobody: a Python tag, the first letter of a name.
     Nobody,
     /// Anything; judged by its looks.
     Any,
@@ -48,7 +50,7 @@ enum Methods {
     Writing,
 }
 
-use Step::{Any, Digest, Ends, File, Is, Nobody, Project};
+use Step::{Any, Digest, Ends, File, Is, Nobody, Project, Version};
 
 /// Every route that is known, the first that fits counts. What is not here passes unless some part of it bears a
 /// protected name.
@@ -58,14 +60,14 @@ pub(super) const ROUTES: &[Route] = &[
     route(&[Is("simple"), Project], page, Absent::Plain),
     // The legacy JSON API. Poetry, twine and pipenv use it.
     route(&[Is("pypi"), Project, Is("json")], legacy_json, Absent::Json),
-    route(&[Is("pypi"), Project, Nobody, Is("json")], legacy_json, Absent::Json),
+    route(&[Is("pypi"), Project, Version, Is("json")], legacy_json, Absent::Json),
     // XML-RPC, and the actions that were posted to the same place.
     route(&[Is("pypi")], xml_rpc, Absent::Plain).writing(),
     route(&[Is("RPC2")], xml_rpc, Absent::Plain).writing(),
     // The upload endpoint.
     route(&[Is("legacy")], upload, Absent::Refusal).writing(),
     // Attestations (PEP 740).
-    route(&[Is("integrity"), Project, Nobody, File, Is("provenance")], provenance, Absent::Provenance),
+    route(&[Is("integrity"), Project, Version, File, Is("provenance")], provenance, Absent::Provenance),
     // Feeds.
     route(&[Is("rss"), Is("project"), Project, Is("releases.xml")], feed, Absent::Page),
     route(&[Is("rss"), Is("updates.xml")], feed, Absent::Page),
@@ -156,7 +158,7 @@ impl Step {
             Self::Is(word) => segment == word,
             Self::Ends(tail) => segment.ends_with(tail),
             Self::Digest(length) => segment.len() == length && segment.bytes().all(|b| b.is_ascii_hexdigit()),
-            Self::Project | Self::File | Self::Nobody | Self::Any => true,
+            Self::Project | Self::File | Self::Version | Self::Nobody | Self::Any => true,
         }
     }
 }

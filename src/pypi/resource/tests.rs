@@ -282,3 +282,23 @@ fn mirrors_have_prefixes() {
     }
     assert!(mirror("/files/six-1.0.tar.gz?X-Signature=abc").target.ends_with("?X-Signature=abc"));
 }
+
+#[test]
+fn releases_in_urls() {
+    for (target, releases) in [
+        ("/pypi/Acme/2.0/json", &["acme 2.0"][..]),
+        ("/pypi/acme/json", &[]),
+        ("/pypi/acme/2.0/", &["acme 2.0"]),
+        ("/project/acme/2%2E0/", &["acme 2.0"]),
+        ("/project/acme/v2/", &["acme v2"]),
+        ("/project/acme/", &[]),
+        ("/project/acme/collaborators/", &[]),
+        ("/manage/project/acme/release/2.0/", &["acme 2.0"]),
+        ("/integrity/acme/2.0/acme-2.0.zip/provenance", &["acme 2.0"]),
+        ("/simple/acme/", &[]),
+    ] {
+        let resource = index(target);
+        let found: Vec<_> = resource.releases.iter().map(|r| format!("{} {}", r.project, r.version)).collect();
+        assert_eq!(found, releases, "{target}");
+    }
+}

@@ -142,7 +142,7 @@ impl<R: BufRead, W: Write> Filter<'_, R, W> {
         self.elements.enter(Element::Data)?;
         out.push_str(ARRAY.0);
         let name = self.part(out, |part| matches!(part, Scalar::Text(_)))?;
-        self.part(out, |part| matches!(part, Scalar::Text(_) | Scalar::Nil))?;
+        let version = self.part(out, |part| matches!(part, Scalar::Text(_) | Scalar::Nil))?;
         self.part(out, |part| matches!(part, Scalar::Int(_)))?;
         let action = self.part(out, |part| matches!(part, Scalar::Text(_)))?;
         self.part(out, |part| matches!(part, Scalar::Int(_)))?;
@@ -151,7 +151,7 @@ impl<R: BufRead, W: Write> Filter<'_, R, W> {
         self.elements.leave()?;
         self.elements.leave()?;
         self.elements.leave()?;
-        Ok(self.hides_project(&name) || self.hides_file_in(&action))
+        Ok(self.hides_project(&name) || self.hides_release(&name, &version) || self.hides_file_in(&action))
     }
 
     /// Copies one part of a change to `out`, and returns its text.
@@ -169,6 +169,14 @@ impl<R: BufRead, W: Write> Filter<'_, R, W> {
     fn hides_project(&mut self, name: &str) -> bool {
         match NameRef::fold(name.as_bytes(), &mut self.name) {
             Ok(name) => self.judge.hides(Subject::Project(name)),
+            Err(_not_a_name) => true,
+        }
+    }
+
+    /// Likewise of one release. Not every change has a version.
+    fn hides_release(&mut self, name: &str, version: &str) -> bool {
+        match NameRef::fold(name.as_bytes(), &mut self.name) {
+            Ok(name) => !version.is_empty() && self.judge.hides(Subject::Release(name, version)),
             Err(_not_a_name) => true,
         }
     }

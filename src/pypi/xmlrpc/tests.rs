@@ -188,6 +188,7 @@ fn changes_of_hidden_projects_and_files_are_not_told() {
         ("acme", None, "create"),
         ("ACME", Some("1.0"), "new release"),
         ("hidden_x", Some("1.0"), "x"),
+        ("other", Some("666.0"), "new release"),
         ("not a name", Some("1.0"), "create"),
         ("", None, "create"),
         ("other", Some("1.0"), "add py3 file acme-1.0-py3-none-any.whl"),
