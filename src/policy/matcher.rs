@@ -30,6 +30,8 @@ pub(super) struct PatternId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum List {
     Names,
+    /// What an inventory lists: no pattern, so never in a [`Matcher`].
+    Listed,
     Except,
     Files,
 }

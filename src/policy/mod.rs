@@ -3,6 +3,7 @@
 mod expression;
 mod file_pattern;
 mod fingerprint;
+pub mod inventory;
 mod language;
 mod matcher;
 pub mod pattern;
@@ -14,6 +15,7 @@ mod remedy;
 pub mod rule;
 pub mod verdict;
 
+pub use inventory::{Inventory, Names};
 pub use pattern::{FilePattern, Pattern, PatternError};
 pub use pattern_error::Remedy;
 pub use policy::{CompileError, Policy};

@@ -1,8 +1,11 @@
 //! The compiled policy: all rules at once, and the one judge that every surface asks.
 
+use std::sync::Arc;
+
 use time::Date;
 
 use super::fingerprint;
+use super::inventory::{Inventory, Names};
 use super::matcher::{List, Matcher, PatternId};
 use super::pattern::{FilePattern, Pattern};
 use super::rule::{Mode, Rule};
@@ -16,7 +19,17 @@ pub struct Policy {
     names: Matcher,
     except: Matcher,
     files: Matcher,
+    listed: Vec<Listed>,
     fingerprint: String,
+}
+
+/// What the inventory of one rule lists.
+#[derive(Debug)]
+struct Listed {
+    /// The rule's index.
+    rule: usize,
+    names: Option<Arc<Names>>,
+    dispensable: bool,
 }
 
 /// Why the rules can't be compiled together.
@@ -34,6 +47,23 @@ impl Policy {
     /// # Errors
     /// [`CompileError`].
     pub fn compile(rules: Vec<Rule>, today: Date) -> Result<Self, CompileError> {
+        Self::with_inventories(rules, Vec::new(), today)
+    }
+
+    /// As [`Policy::compile`], and behind the rules one for each inventory, which protects what is listed there.
+    ///
+    /// # Errors
+    /// [`CompileError`].
+    pub fn with_inventories(
+        mut rules: Vec<Rule>,
+        inventories: Vec<Inventory>,
+        today: Date,
+    ) -> Result<Self, CompileError> {
+        let mut listed = Vec::new();
+        for Inventory { rule, names, dispensable } in inventories {
+            listed.push(Listed { rule: rules.len(), names, dispensable });
+            rules.push(rule);
+        }
         let in_force = || rules.iter().enumerate().filter(|(_, rule)| rule.is_in_force(today));
         let id = |rule, list, index| PatternId { rule, list, index };
         let names = in_force().flat_map(|(at, rule)| {
@@ -46,8 +76,9 @@ impl Policy {
             rule.files.iter().enumerate().map(move |(index, pattern)| (id(at, List::Files, index), pattern.kind()))
         });
         let (names, except, files) = (Matcher::compile(names)?, Matcher::compile(except)?, Matcher::compile(files)?);
-        let fingerprint = fingerprint::of(in_force().map(|(_, rule)| rule));
-        Ok(Self { names, except, files, fingerprint, rules })
+        let lists = listed.iter().map(|list| (list.names.as_deref(), list.dispensable));
+        let fingerprint = fingerprint::of(in_force().map(|(_, rule)| rule), lists);
+        Ok(Self { names, except, files, listed, fingerprint, rules })
     }
 
     /// The one verdict that every surface asks.
@@ -79,6 +110,12 @@ impl Policy {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The ids of the inventories without which PyPI must not be seen, and of which nothing is known yet.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        let missing = self.listed.iter().filter(|list| list.names.is_none() && !list.dispensable);
+        missing.filter_map(|list| self.rules.get(list.rule)).map(|rule| rule.id.as_str())
     }
 
     fn judge_file(&self, file: &FileName) -> Verdict<'_> {
@@ -116,6 +153,10 @@ impl Policy {
     fn findings(&self, name: NameRef<'_>, of_file: &[PatternId]) -> Findings {
         let mut matching = Vec::new();
         self.names.find(name.as_str(), &mut matching);
+        for list in &self.listed {
+            let number = list.names.as_ref().and_then(|names| names.find(name));
+            matching.extend(number.map(|index| PatternId { rule: list.rule, list: List::Listed, index }));
+        }
         matching.extend_from_slice(of_file);
         if matching.is_empty() {
             return Findings::default();
@@ -144,6 +185,11 @@ impl Policy {
         let rule = self.rules.get(id.rule)?;
         let (written, folded, place) = match id.list {
             List::Names => rule.names.get(id.index).map(Pattern::shown)?,
+            List::Listed => {
+                let names = self.listed.iter().find(|list| list.rule == id.rule)?.names.as_ref()?;
+                let name = names.get(id.index)?;
+                (name, name, rule.place.as_ref())
+            }
             List::Except => rule.except.get(id.index).map(Pattern::shown)?,
             List::Files => rule.files.get(id.index).map(FilePattern::shown)?,
         };
