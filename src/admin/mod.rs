@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use time::OffsetDateTime;
 
 use crate::name::Authority;
 use crate::net::deadline::WriteDeadline;
@@ -21,6 +22,8 @@ use crate::proxy::{Shared, ca_seconds_left};
 
 /// How long a request's head may take.
 const HEAD: Duration = Duration::from_secs(10);
+
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the admin listener tells of.
 #[derive(Clone, Debug)]
@@ -52,7 +55,14 @@ impl Admin {
             "/readyz" if ca_seconds_left(&self.shared.authority) <= 0.0 => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "the authority has expired: run `namewall ca renew`\n")
             }
-            "/readyz" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => match self.shared.policy().missing().next() {
+                Some(id) => {
+                    let mut answer = typed(TEXT, format!("inventory {id}: its list has not come yet\n"));
+                    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    answer
+                }
+                None => text(StatusCode::OK, "ok\n"),
+            },
             "/metrics" => self.metrics(),
             "/ca.pem" => typed("application/x-pem-file", self.shared.authority.certificate_pem().to_owned()),
             "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac(request.headers().get(HOST))),
@@ -62,6 +72,12 @@ impl Admin {
 
     fn metrics(&self) -> Answer {
         self.shared.metrics.ca_expires_in(ca_seconds_left(&self.shared.authority));
+        let now = OffsetDateTime::now_utc();
+        for (id, fetched, names) in self.shared.inventories.fetched(&self.shared.settings) {
+            if let Some(fetched) = fetched {
+                self.shared.metrics.inventory(&id, (now - fetched).as_seconds_f64().max(0.0), names);
+            }
+        }
         let body = self.shared.metrics.render(self.shared.policy().fingerprint());
         typed("application/openmetrics-text; version=1.0.0; charset=utf-8", body)
     }
@@ -105,7 +121,7 @@ fn is_local_name(host: &HeaderValue) -> bool {
 }
 
 fn text(status: StatusCode, body: &'static str) -> Answer {
-    let mut answer = typed("text/plain; charset=utf-8", body.to_owned());
+    let mut answer = typed(TEXT, body.to_owned());
     *answer.status_mut() = status;
     answer
 }

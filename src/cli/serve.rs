@@ -83,6 +83,8 @@ fn needs_a_restart(new: &Settings, running: &Settings) -> bool {
         || (new.connect_to != running.connect_to)
         || (new.sites != running.sites)
         || (new.decisions != running.decisions)
+        || new.inventories.len() != running.inventories.len()
+        || !new.inventories.iter().zip(&running.inventories).all(|(one, other)| one.is_same_as(other))
 }
 
 /// Writes the ready file whole: who waits for it must never see half of it.

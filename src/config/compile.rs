@@ -12,7 +12,7 @@ use super::settings::{CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::source::Source;
 use super::structure::{self, Document};
-use super::{listen, rules, schema, value};
+use super::{inventory, listen, rules, schema, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
@@ -29,6 +29,7 @@ pub(super) fn compile(
     report_unsupported(&document, &mut mistakes);
     let table = document.raw.listen.as_ref().map(Spanned::get_ref);
     let log = &document.raw.log;
+    let sites = sites(&document, &mut mistakes);
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let settings = Settings {
         source: source.path.clone(),
@@ -43,7 +44,8 @@ pub(super) fn compile(
         connect_to: connect_to(&document.raw.upstream, &mut mistakes),
         rules: rules::rules(&document, &overrides.protect, &mut mistakes),
         assertions: rules::assertions(&document, &mut mistakes),
-        sites: sites(&document, &mut mistakes),
+        inventories: inventory::inventories(&document, &sites, environment, &mut mistakes),
+        sites,
         log_format: checked(log.format.as_ref(), &mut mistakes, |text| value::choice("log format", text, &formats))
             .map_or(overrides.log_format, |of_file| overrides.log_format.or(Some(of_file)))
             .unwrap_or_default(),
@@ -77,13 +79,6 @@ fn report_unsupported(document: &Document, mistakes: &mut Mistakes<'_>) {
         let help = "leave the key out or write `proxy = \"direct\"`; namewall must reach PyPI's hosts itself for now";
         let message = "this version of namewall doesn't support a parent proxy yet";
         mistakes.report(&proxy.span(), Wrong::new(message, help));
-    }
-    for inventory in &document.raw.inventory {
-        let help = "list the names of your private index under a `[[protect]]` rule instead: `names = [\"acme-*\"]`";
-        mistakes.report(
-            &inventory.span(),
-            Wrong::new("this version of namewall doesn't support `[[inventory]]` yet", help),
-        );
     }
 }
 

@@ -5,11 +5,14 @@ pub mod assertion;
 mod compile;
 pub mod discover;
 pub mod environment;
+pub mod inventory;
+pub mod kept;
 pub mod lint;
 mod listen;
 mod raw;
 mod rules;
 mod schema;
+pub mod secret;
 pub mod settings;
 pub mod snippet;
 mod source;
@@ -18,7 +21,10 @@ mod value;
 
 pub use assertion::{Assertion, FailedAssertion};
 pub use environment::Environment;
+pub use inventory::{Credentials, IndexUrl, InventorySource, OnMissing, SecretSource};
+pub use kept::KeptList;
 pub use lint::Lint;
+pub use secret::Secret;
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
 

@@ -78,9 +78,15 @@ pub(super) struct RawProtect {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawInventory {
-    id: Option<Text>,
-    url: Option<Text>,
-    refresh: Option<Text>,
+    pub(super) id: Option<Text>,
+    pub(super) url: Option<Text>,
+    pub(super) refresh: Option<Text>,
+    pub(super) on_missing: Option<Text>,
+    pub(super) except: Vec<Text>,
+    pub(super) user: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    pub(super) token_file: Option<Text>,
+    pub(super) netrc: Option<Text>,
 }
 
 /// `[[assert]]`.

@@ -112,6 +112,18 @@ impl Policy {
         &self.rules
     }
 
+    /// The rules that are no inventory's.
+    #[must_use]
+    pub fn own_rules(&self) -> &[Rule] {
+        self.listed.first().and_then(|first| self.rules.get(..first.rule)).unwrap_or(&self.rules)
+    }
+
+    /// Whether it is known of each inventory what it lists.
+    #[must_use]
+    pub fn knows_all(&self) -> bool {
+        self.listed.iter().all(|list| list.names.is_some())
+    }
+
     /// The ids of the inventories without which PyPI must not be seen, and of which nothing is known yet.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         let missing = self.listed.iter().filter(|list| list.names.is_none() && !list.dispensable);

@@ -24,6 +24,9 @@ pub struct Metrics {
     /// Client connections that are open.
     pub connections: Gauge,
     ca_expiry: Gauge<f64, AtomicU64>,
+    inventory_age: Family<InventoryLabels, Gauge<f64, AtomicU64>>,
+    inventory_names: Family<InventoryLabels, Gauge>,
+    inventory_fetches: Family<FetchLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +46,17 @@ struct RequestLabels {
 struct ByteLabels {
     kind: &'static str,
     direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InventoryLabels {
+    id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FetchLabels {
+    id: String,
+    result: &'static str,
 }
 
 impl EncodeLabelValue for Outcome {
@@ -90,6 +104,18 @@ impl Metrics {
         self.ca_expiry.set(seconds);
     }
 
+    /// Sets how long ago an inventory's list was known to be true, and how many names it has.
+    pub fn inventory(&self, id: &str, age: f64, names: usize) {
+        let labels = InventoryLabels { id: id.to_owned() };
+        self.inventory_age.get_or_create(&labels).set(age);
+        self.inventory_names.get_or_create(&labels).set(i64::try_from(names).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a fetch of an inventory's list, and what came of it.
+    pub fn inventory_fetched(&self, id: &str, result: &'static str) {
+        self.inventory_fetches.get_or_create(&FetchLabels { id: id.to_owned(), result }).inc();
+    }
+
     /// All metrics in the OpenMetrics text format, with the fingerprint of the policy in force.
     #[must_use]
     pub fn render(&self, fingerprint: &str) -> String {
@@ -102,6 +128,10 @@ impl Metrics {
         registry.register("decisions_lost", "Records that did not reach the decision log", self.lost.clone());
         registry.register("policy", "The policy in force", Info::new([("fingerprint", fingerprint.to_owned())]));
         registry.register_with_unit("ca_expiry", "Until the authority expires", Unit::Seconds, self.ca_expiry.clone());
+        let (age, names, fetches) = (&self.inventory_age, &self.inventory_names, &self.inventory_fetches);
+        registry.register_with_unit("inventory_age", "Since an inventory's list was true", Unit::Seconds, age.clone());
+        registry.register("inventory_names", "Names on an inventory's list", names.clone());
+        registry.register("inventory_fetches", "Fetches of an inventory's list", fetches.clone());
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _written = encode(&mut text, &registry);

@@ -18,6 +18,7 @@ mod disguises;
 mod faults;
 mod files;
 mod hosts;
+mod inventory;
 mod listings;
 mod memory;
 mod mirrors;
