@@ -21,10 +21,11 @@
 //! names a URL bears; [`pypi`] reads pages and writes them without what is hidden; `proxy/exchange` introduces the
 //! two and is where a byte leaves. [`name`], [`policy`] and [`pypi`] know no socket and no clock.
 //!
-//! Imports run downwards only: `cli` → `clients`, `admin`, `demo`, `inventory` → `proxy` → `net`, `tls`, `telemetry` → `config` →
+//! Imports run downwards only: `cli` → `clients`, `admin`, `demo`, `inventory`, `claimed` → `proxy` → `net`, `tls`, `telemetry` → `config` →
 //! `pypi`, `policy` → `name`.
 
 mod admin;
+mod claimed;
 pub mod cli;
 pub mod clients;
 pub mod config;

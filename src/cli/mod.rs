@@ -2,6 +2,7 @@
 
 mod ca;
 mod check;
+mod claimed;
 mod demo;
 mod env;
 mod explain;
@@ -70,6 +71,8 @@ enum Command {
     Check(check::Arguments),
     /// Say whether something is protected, by which rule and why
     Explain(explain::Arguments),
+    /// Say which protected names strangers hold on PyPI, from its one list of all projects
+    Claimed(claimed::Arguments),
     /// Filter one page from standard input to standard output, as the proxy would
     Filter(filter::Arguments),
     /// Make, show, export or renew this machine's certificate authority
@@ -164,6 +167,7 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Env(arguments) => env::run(&arguments, common, console),
         Command::Check(arguments) => check::run(&arguments, common, console),
         Command::Explain(arguments) => explain::run(&arguments, common, console),
+        Command::Claimed(arguments) => claimed::run(&arguments, common, console),
         Command::Filter(arguments) => filter::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),

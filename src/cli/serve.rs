@@ -83,6 +83,7 @@ fn needs_a_restart(new: &Settings, running: &Settings) -> bool {
         || (new.connect_to != running.connect_to)
         || (new.sites != running.sites)
         || (new.decisions != running.decisions)
+        || (new.claimed != running.claimed)
         || new.inventories.len() != running.inventories.len()
         || !new.inventories.iter().zip(&running.inventories).all(|(one, other)| one.is_same_as(other))
 }

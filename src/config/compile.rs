@@ -12,7 +12,7 @@ use super::settings::{CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::source::Source;
 use super::structure::{self, Document};
-use super::{inventory, listen, rules, schema, value};
+use super::{claimed, inventory, listen, rules, schema, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
@@ -45,6 +45,7 @@ pub(super) fn compile(
         rules: rules::rules(&document, &overrides.protect, &mut mistakes),
         assertions: rules::assertions(&document, &mut mistakes),
         inventories: inventory::inventories(&document, &sites, environment, &mut mistakes),
+        claimed: claimed::claimed(&document, &mut mistakes),
         sites,
         log_format: checked(log.format.as_ref(), &mut mistakes, |text| value::choice("log format", text, &formats))
             .map_or(overrides.log_format, |of_file| overrides.log_format.or(Some(of_file)))

@@ -2,6 +2,7 @@
 //! immutable [`Settings`], and its mistakes shown where they stand (`snippet`).
 
 pub mod assertion;
+pub mod claimed;
 mod compile;
 pub mod discover;
 pub mod environment;
@@ -20,6 +21,7 @@ mod structure;
 mod value;
 
 pub use assertion::{Assertion, FailedAssertion};
+pub use claimed::{Claimed, WebhookUrl};
 pub use environment::Environment;
 pub use inventory::{Credentials, IndexUrl, InventorySource, OnMissing, SecretSource};
 pub use kept::KeptList;

@@ -24,6 +24,7 @@ pub(super) struct RawConfig {
     pub(super) upstream: RawUpstream,
     pub(super) protect: Vec<Spanned<RawProtect>>,
     pub(super) inventory: Vec<Spanned<RawInventory>>,
+    pub(super) claimed: Option<Spanned<RawClaimed>>,
     pub(super) assert: Vec<Spanned<RawAssert>>,
     pub(super) intercept: Vec<Spanned<RawIntercept>>,
     pub(super) log: RawLog,
@@ -87,6 +88,14 @@ pub(super) struct RawInventory {
     pub(super) password_file: Option<Text>,
     pub(super) token_file: Option<Text>,
     pub(super) netrc: Option<Text>,
+}
+
+/// `[claimed]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawClaimed {
+    pub(super) every: Option<Text>,
+    pub(super) webhook: Option<Text>,
 }
 
 /// `[[assert]]`.

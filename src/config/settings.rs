@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use time::Date;
 
 pub use super::assertion::Assertion;
+use super::claimed::Claimed;
 use super::environment::Environment;
 use super::inventory::InventorySource;
 use super::kept::{self, KeptList};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub rules: Vec<Rule>,
     /// The private indexes whose projects are protected.
     pub inventories: Vec<InventorySource>,
+    /// What is done about protected names that strangers hold.
+    pub claimed: Claimed,
     /// What the `[[assert]]` tables say, name by name.
     pub assertions: Vec<Assertion>,
     /// The intercepted hosts: the default ones and the config's.

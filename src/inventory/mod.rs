@@ -5,6 +5,7 @@ mod identity;
 mod list;
 mod netrc;
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use self::fetch::{Answer, fetch};
 use crate::config::{InventorySource, KeptList, Settings, kept};
 use crate::policy::{CompileError, Names, Policy, Rule};
 use crate::proxy::Shared;
+use crate::proxy::fetch::Fetcher;
 
 /// How long the proxy's start waits for lists that it has never had.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -193,6 +195,20 @@ async fn take(
     if kept.await.is_err() { "failed" } else { word }
 }
 
+/// Fetches and keeps the lists that have never come; for a command that runs once.
+pub(crate) async fn fetch_unknown(settings: &Settings, fetcher: &Fetcher) -> Result<(), String> {
+    for (source, known) in settings.inventories.iter().zip(settings.kept_lists()) {
+        if known.is_some() {
+            continue;
+        }
+        let failed = |problem: &dyn Display| format!("inventory {} ({}): {problem}", source.id, source.url);
+        if let Answer::List(list, _) = fetch(fetcher, source, None).await.map_err(|problem| failed(&problem))? {
+            kept::write(source, &settings.state_folder(), &list).map_err(|problem| failed(&problem))?;
+        }
+    }
+    Ok(())
+}
+
 const fn has_shrunk(before: usize, now: usize) -> bool {
     now.saturating_mul(2) <= before && before.saturating_sub(now) >= SUSPICIOUS_LOSS
 }
@@ -207,7 +223,7 @@ fn is_local(source: &InventorySource) -> bool {
 }
 
 /// Between nine and eleven tenths of `pause`: a fleet that started together must not ask together for ever.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let mut byte = [0; 1];
     // Without randomness they ask together, which harms nobody much.
     let _filled = aws_lc_rs::rand::fill(&mut byte);

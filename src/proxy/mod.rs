@@ -167,6 +167,7 @@ impl Proxy {
             calls,
         });
         crate::inventory::start(&shared).await;
+        crate::claimed::watch::start(&shared);
         for listener in listeners {
             let (serving, admission) = (Arc::clone(&shared), admission.clone());
             shared.tasks.spawn(accept_all(listener, serving, admission));

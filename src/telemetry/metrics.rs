@@ -1,5 +1,6 @@
 //! Counters and gauges, kept for the admin listener (OpenMetrics).
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
@@ -27,6 +28,7 @@ pub struct Metrics {
     inventory_age: Family<InventoryLabels, Gauge<f64, AtomicU64>>,
     inventory_names: Family<InventoryLabels, Gauge>,
     inventory_fetches: Family<FetchLabels, Counter>,
+    claimed: Family<ClaimedLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +53,11 @@ struct ByteLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InventoryLabels {
     id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClaimedLabels {
+    rule: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -116,6 +123,16 @@ impl Metrics {
         self.inventory_fetches.get_or_create(&FetchLabels { id: id.to_owned(), result }).inc();
     }
 
+    /// Sets how many names of the public index's list each of `rules` protects: of those not in `counts`, none.
+    pub fn claimed<'a>(&self, rules: impl Iterator<Item = &'a str>, counts: impl Iterator<Item = (&'a str, u64)>) {
+        let set = |rule: &str, count: u64| {
+            let labels = ClaimedLabels { rule: rule.to_owned() };
+            self.claimed.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        };
+        let counts: HashMap<&str, u64> = counts.collect();
+        rules.for_each(|rule| set(rule, counts.get(rule).copied().unwrap_or_default()));
+    }
+
     /// All metrics in the OpenMetrics text format, with the fingerprint of the policy in force.
     #[must_use]
     pub fn render(&self, fingerprint: &str) -> String {
@@ -132,6 +149,7 @@ impl Metrics {
         registry.register_with_unit("inventory_age", "Since an inventory's list was true", Unit::Seconds, age.clone());
         registry.register("inventory_names", "Names on an inventory's list", names.clone());
         registry.register("inventory_fetches", "Fetches of an inventory's list", fetches.clone());
+        registry.register("claimed_names", "Protected names on the public index", self.claimed.clone());
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _written = encode(&mut text, &registry);

@@ -11,6 +11,7 @@
 
 mod world;
 
+mod claimed;
 mod codings;
 mod commands;
 mod connections;

@@ -94,6 +94,8 @@ fn mistakes_of_single_values() {
                 "[[inventory]]\nid = \"corp\"\nurl = \"https://pypi.acme.example/simple/\"\npassword-file = \"x\"\n",
             ),
         ),
+        ("a webhook that nobody calls", "[claimed]\nwebhook = \"https://hooks.acme.example/s3cret\"\n"),
+        ("a webhook by mail", "[claimed]\nevery = \"1s\"\nwebhook = \"mailto:s3cret@acme.example\"\n"),
         ("an assertion of nothing", "[[assert]]\n"),
         ("an assertion on a pattern", "[[assert]]\nprotected = [\"acme\", \"acme-*\"]\n"),
         ("a URL for a host", "[[intercept]]\nhost = \"https://mirror.corp.example:8443/simple\"\nkind = \"mirror\"\n"),
