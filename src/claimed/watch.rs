@@ -162,6 +162,7 @@ fn read(path: &PathBuf) -> io::Result<BTreeSet<Pair>> {
 
 fn write(path: &Path, pairs: &BTreeSet<Pair>) -> io::Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(folder)?;
     let mut out = io::BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
     writeln!(out, "{FORMAT}")?;
     for (rule, name) in pairs {

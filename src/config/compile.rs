@@ -40,6 +40,7 @@ pub(super) fn compile(
             .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))
             .unwrap_or(DEFAULT_DRAIN),
         ca: ca(&document, environment, &mut mistakes),
+        state: environment.state_folder(),
         extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),
         connect_to: connect_to(&document.raw.upstream, &mut mistakes),
         rules: rules::rules(&document, &overrides.protect, &mut mistakes),

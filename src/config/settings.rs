@@ -35,6 +35,8 @@ pub struct Settings {
     pub drain: Duration,
     /// Where the certificate authority is.
     pub ca: CaSource,
+    /// Where what is learnt is kept, unless the authority has a folder of its own.
+    pub state: PathBuf,
     /// Files with roots that are trusted upstream beside the system's.
     pub extra_roots: Vec<PathBuf>,
     /// Dial elsewhere; the name that is verified stays.
@@ -172,12 +174,12 @@ impl Settings {
         self.inventories.iter().map(read).collect()
     }
 
-    /// Where what is learnt is kept: beside the authority.
+    /// Where what is learnt is kept: beside the authority, if its folder is ours.
     #[must_use]
     pub fn state_folder(&self) -> PathBuf {
         match &self.ca {
             CaSource::Dir(dir) => dir.clone(),
-            CaSource::Pair { cert, .. } => cert.parent().map(Path::to_owned).unwrap_or_default(),
+            CaSource::Pair { .. } => self.state.clone(),
         }
     }
 }

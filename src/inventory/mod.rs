@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long it takes to the second attempt when the first fails; each further one takes twice as long.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
 /// A list that loses at least half of its names, and at least this many, is more likely broken than short.
 const SUSPICIOUS_LOSS: usize = 10;
@@ -132,7 +133,10 @@ async fn keep_fresh(shared: Arc<Shared>, at: usize, first: mpsc::Sender<()>) {
             Err(problem) => {
                 failures += 1;
                 shared.metrics.inventory_fetched(&source.id, "failed");
-                let pause = FIRST_RETRY.saturating_mul(1 << failures.min(16).saturating_sub(1)).min(source.refresh);
+                let pause = FIRST_RETRY
+                    .saturating_mul(1 << failures.min(16).saturating_sub(1))
+                    .min(source.refresh)
+                    .min(LONGEST_RETRY);
                 let last_good = known.map(|known| known.fetched.unix_timestamp());
                 warn!(id = source.id, url = %source.url, %problem, last_good, "cannot fetch the list of an inventory");
                 pause
@@ -170,6 +174,10 @@ async fn take(
         (Answer::Unchanged, None) => return "failed",
     };
     *shrunk = 0;
+    if list.names.is_empty() {
+        // Some servers show nothing instead of refusing.
+        warn!(id = source.id, url = %source.url, "the inventory lists nothing: check as whom it is asked");
+    }
     let (shared, source) = (Arc::clone(shared), source.clone());
     let kept = tokio::task::spawn_blocking(move || {
         if let Err(problem) = kept::write(&source, &shared.settings.state_folder(), &list) {

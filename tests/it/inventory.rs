@@ -14,7 +14,9 @@ use hyper_util::rt::TokioIo;
 use namewall::config::environment::Environment;
 use namewall::config::{Overrides, Settings};
 use namewall::name::{ProjectName, Subject};
-use tokio::net::TcpListener;
+use namewall::policy::{Pattern, Policy, Rule};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::world::{Answer, JSON, World, pypi};
@@ -306,6 +308,83 @@ async fn credentials_are_sent_to_the_index_alone() {
     other.behave(|index| *index = Behaviour { html: true, names: vec!["acmetool".to_owned()], ..Behaviour::default() });
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!((status(&world, "disguise").await, status(&world, "acmetool").await), (404, 200));
+}
+
+async fn admin(world: &World, path: &str) -> String {
+    let mut tcp = TcpStream::connect(world.proxy.admin().unwrap()).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_admin_listener_tells_of_inventories() {
+    let index = Index::start(&[]).await;
+    let (address, config) = (index.address, index.config(""));
+    drop(index);
+    let world = World::adjusted(pypi(), &config, |settings| {
+        settings.admin = Some("127.0.0.1:0".parse().unwrap());
+    })
+    .await;
+    let answer = admin(&world, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("inventory corp"), "{answer}");
+    assert!(!admin(&world, "/metrics").await.contains("namewall_inventory_age_seconds{"));
+    let _index = Index::at(address, &["acme-core", "b"]).await;
+    until("readiness", async || admin(&world, "/readyz").await.starts_with("HTTP/1.1 200")).await;
+    let told = admin(&world, "/metrics").await;
+    for line in [
+        "namewall_inventory_age_seconds{id=\"corp\"} ",
+        "namewall_inventory_names{id=\"corp\"} 2\n",
+        "namewall_inventory_fetches_total{id=\"corp\",result=\"changed\"} 1\n",
+        "namewall_inventory_fetches_total{id=\"corp\",result=\"failed\"} ",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_of_the_rules_forgets_no_list() {
+    let index = Index::start(&["acme-core"]).await;
+    let world = World::with(pypi(), &index.config("")).await;
+    assert_eq!(status(&world, "acme-core").await, 404);
+    let rule = Rule { names: vec![Pattern::parse("disguise").unwrap()], id: "new".to_owned(), ..Rule::default() };
+    let today = time::OffsetDateTime::now_utc().date();
+    world.proxy.set_policy(Policy::compile(vec![rule], today).unwrap());
+    for name in ["acme-core", "disguise"] {
+        assert_eq!(status(&world, name).await, 404, "{name}");
+    }
+    index.serve(&["acmetool"]);
+    until("the new list", async || status(&world, "acmetool").await == 404).await;
+    assert_eq!((status(&world, "disguise").await, status(&world, "acme-core").await), (404, 200));
+}
+
+#[test]
+fn explain_judges_by_what_was_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[[inventory]]\nid = \"corp\"\nurl = \"https://u:hunter2@pypi.acme.example/simple/?token=hunter2\"\n";
+    std::fs::write(folder.path().join("namewall.toml"), config).unwrap();
+    let state = folder.path().join(".local/state/namewall/inventory");
+    std::fs::create_dir_all(&state).unwrap();
+    let kept = "namewall-inventory 1\nurl https://pypi.acme.example/simple/\nfetched 1790000000\nnames 1\nacme-core\n";
+    std::fs::write(state.join("corp.list"), kept).unwrap();
+    let explain = |thing: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_namewall"));
+        command.args(["explain", thing]).current_dir(folder.path()).env("HOME", folder.path());
+        for name in ["NAMEWALL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
+            command.env_remove(name);
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = explain("Acme_Core");
+    assert_eq!(code, Some(1), "{text}");
+    for part in ["corp", "served by the private index", "https://pypi.acme.example/simple/", "namewall.toml:1"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(explain("requests").0, Some(0));
 }
 
 fn settings(folder: &std::path::Path, config: &str, variables: &[(&str, &str)]) -> Settings {
