@@ -195,7 +195,7 @@ async fn take(
         }
         match shared.inventories.change(&shared, put) {
             Ok(()) => {
-                info!(id = source.id, names, nameless, policy = shared.policy().fingerprint(), "inventory changed")
+                info!(id = source.id, names, nameless, policy = shared.policy().fingerprint(), "inventory changed");
             }
             Err(error) => error!(id = source.id, %error, "cannot put an inventory in force"),
         }
