@@ -13,10 +13,12 @@ use url::Url;
 use super::identity::{IdentityError, authorization};
 use super::list::{JsonPage, MAX_NAMES, Page, html_page, next_link};
 use crate::config::{InventorySource, KeptList};
+use crate::name::HostName;
 use crate::policy::Names;
 use crate::proxy::fetch::{FetchError, Fetched, Fetcher, is_within};
 use crate::pypi::Malformed;
 use crate::pypi::negotiate::Representation;
+use crate::pypi::site::default_sites;
 
 const WANTED: HeaderValue = HeaderValue::from_static(
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01",
@@ -55,6 +57,8 @@ pub(super) enum InventoryError {
     Malformed(#[from] Malformed),
     #[error("it has led to a page on another host that is no list in JSON; most likely one to sign in")]
     Elsewhere,
+    #[error("it redirects to PyPI, whose projects would all be hidden")]
+    PyPi,
     #[error("its list goes on at an address of another origin")]
     NextElsewhere,
     #[error("its list has more than {MAX_PAGES} pages")]
@@ -86,6 +90,9 @@ async fn fetch_all(
     for number in 0..MAX_PAGES {
         let headers = request_headers(known.filter(|_| number == 0));
         let answer = fetcher.get(&url, &headers, authorization.as_ref()).await?;
+        if is_pypi(&answer.url) {
+            return Err(InventoryError::PyPi);
+        }
         match answer.status {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED if number == 0 && known.is_some() => return Ok(Answer::Unchanged),
@@ -125,6 +132,12 @@ fn request_headers(known: Option<&KeptList>) -> HeaderMap {
         }
     }
     headers
+}
+
+/// Whether `url` is on one of PyPI's own hosts: servers that pass on what they don't have redirect there.
+fn is_pypi(url: &Url) -> bool {
+    let host = url.host_str().and_then(|host| host.parse::<HostName>().ok());
+    host.is_some_and(|host| default_sites().any(|(site, _)| site == host))
 }
 
 /// Where the list goes on.

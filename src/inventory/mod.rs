@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use self::fetch::{Answer, fetch};
 use crate::config::{InventorySource, KeptList, Settings, kept};
+use crate::name::ProjectName;
 use crate::policy::{CompileError, Names, Policy, Rule};
 use crate::proxy::Shared;
 use crate::proxy::fetch::Fetcher;
@@ -178,6 +179,10 @@ async fn take(
         // Some servers show nothing instead of refusing.
         warn!(id = source.id, url = %source.url, "the inventory lists nothing: check as whom it is asked");
     }
+    if word == "changed" && lists_pypi(&list.names) {
+        let advice = "ask an index that serves your own projects alone, or except what you take from PyPI";
+        warn!(id = source.id, advice, "the inventory lists pip, setuptools and requests, which are hidden by it now");
+    }
     let (shared, source) = (Arc::clone(shared), source.clone());
     let kept = tokio::task::spawn_blocking(move || {
         if let Err(problem) = kept::write(&source, &shared.settings.state_folder(), &list) {
@@ -215,6 +220,12 @@ pub(crate) async fn fetch_unknown(settings: &Settings, fetcher: &Fetcher) -> Res
         }
     }
     Ok(())
+}
+
+/// Whether the index seems to pass PyPI on, as the virtual repositories of some servers do.
+fn lists_pypi(names: &Names) -> bool {
+    let lists = |name| ProjectName::parse(name).is_ok_and(|name| names.find(name.as_name()).is_some());
+    ["pip", "setuptools", "requests"].into_iter().all(lists)
 }
 
 const fn has_shrunk(before: usize, now: usize) -> bool {
@@ -255,6 +266,13 @@ mod tests {
         ] {
             assert_eq!(has_shrunk(before, now), shrunk, "{before} {now}");
         }
+    }
+
+    #[test]
+    fn an_index_that_passes_pypi_on_is_known_by_its_staples() {
+        let names = |list: &[&str]| list.iter().map(|name| ProjectName::parse(name).unwrap()).collect::<Names>();
+        assert!(lists_pypi(&names(&["acme", "pip", "requests", "setuptools"])));
+        assert!(!lists_pypi(&names(&["acme", "pip", "setuptools"])));
     }
 
     #[test]
