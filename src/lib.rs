@@ -21,14 +21,16 @@
 //! names a URL bears; [`pypi`] reads pages and writes them without what is hidden; `proxy/exchange` introduces the
 //! two and is where a byte leaves. [`name`], [`policy`] and [`pypi`] know no socket and no clock.
 //!
-//! Imports run downwards only: `cli` → `clients`, `admin`, `demo` → `proxy` → `net`, `tls`, `telemetry` → `config` →
+//! Imports run downwards only: `cli` → `clients`, `admin`, `demo`, `inventory`, `claimed` → `proxy` → `net`, `tls`, `telemetry` → `config` →
 //! `pypi`, `policy` → `name`.
 
 mod admin;
+mod claimed;
 pub mod cli;
 pub mod clients;
 pub mod config;
 pub mod demo;
+mod inventory;
 pub mod name;
 pub mod net;
 pub mod policy;

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use time::OffsetDateTime;
 
 use crate::name::Authority;
 use crate::net::deadline::WriteDeadline;
@@ -54,12 +55,7 @@ impl Admin {
             "/readyz" if ca_seconds_left(&self.shared.authority) <= 0.0 => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "the authority has expired: run `namewall ca renew`\n")
             }
-            // Ready all the same: who takes a proxy out of service because its next config is bad takes the rules that
-            // work out of service, too, and from all of its replicas at once.
-            "/readyz" => match self.shared.standing.complaint() {
-                None => text(StatusCode::OK, "ok\n"),
-                Some(complaint) => typed(PLAIN, format!("ok\n{complaint}\n")),
-            },
+            "/readyz" => self.ready(),
             "/metrics" => self.metrics(),
             "/ca.pem" => typed("application/x-pem-file", self.shared.authority.certificate_pem().to_owned()),
             "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac(request.headers().get(HOST))),
@@ -67,8 +63,28 @@ impl Admin {
         }
     }
 
+    fn ready(&self) -> Answer {
+        if let Some(id) = self.shared.policy().missing().next() {
+            let mut answer = typed(PLAIN, format!("inventory {id}: its list has not come yet\n"));
+            *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            return answer;
+        }
+        // Ready though a config on disk is refused: who takes a proxy out of service because its next config is bad takes
+        // the rules that work out of service, too, and from all of its replicas at once.
+        match self.shared.standing.complaint() {
+            None => text(StatusCode::OK, "ok\n"),
+            Some(complaint) => typed(PLAIN, format!("ok\n{complaint}\n")),
+        }
+    }
+
     fn metrics(&self) -> Answer {
         self.shared.metrics.ca_expires_in(ca_seconds_left(&self.shared.authority));
+        let now = OffsetDateTime::now_utc();
+        for (id, fetched, names) in self.shared.inventories.fetched(&self.shared.settings) {
+            if let Some(fetched) = fetched {
+                self.shared.metrics.inventory(&id, (now - fetched).as_seconds_f64().max(0.0), names);
+            }
+        }
         let body = self.shared.metrics.render(self.shared.policy().fingerprint());
         typed("application/openmetrics-text; version=1.0.0; charset=utf-8", body)
     }

@@ -13,7 +13,7 @@ use super::settings::{CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::structure::{self, Document};
 use super::variables::Variables;
-use super::{listen, rules, schema, value};
+use super::{claimed, inventory, listen, rules, schema, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
@@ -38,6 +38,7 @@ pub(super) fn compile(
     report_unsupported(&document, &mut mistakes);
     let table = document.raw.listen.as_ref().map(Spanned::get_ref);
     let log = &document.raw.log;
+    let sites = sites(&document, &mut mistakes);
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let format = |text: &str| value::choice("log format", text, &formats);
     let of_file = checked(log.format.as_ref(), &mut mistakes, format);
@@ -53,11 +54,14 @@ pub(super) fn compile(
             .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))
             .unwrap_or(DEFAULT_DRAIN),
         ca: ca_of_environment.unwrap_or(ca),
+        state: environment.state_folder(),
         extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),
         connect_to: connect_to(&document.raw.upstream, &mut mistakes),
         rules,
         assertions,
-        sites: sites(&document, &mut mistakes),
+        inventories: inventory::inventories(&document, &sites, environment, &mut mistakes),
+        claimed: claimed::claimed(&document, &mut mistakes),
+        sites,
         log_format: overrides.log_format.or(of_environment).or(of_file).unwrap_or_default(),
         decisions: path(log.decisions.as_ref(), &mut mistakes),
         files: gathered.files(),
@@ -92,13 +96,6 @@ fn report_unsupported(document: &Document, mistakes: &mut Mistakes<'_>) {
         let help = "leave the key out or write `proxy = \"direct\"`; namewall must reach PyPI's hosts itself for now";
         let message = "this version of namewall doesn't support a parent proxy yet";
         mistakes.report(&proxy.span(), Wrong::new(message, help));
-    }
-    for inventory in &document.raw.inventory {
-        let help = "list the names of your private index under a `[[protect]]` rule instead: `names = [\"acme-*\"]`";
-        mistakes.report(
-            &inventory.span(),
-            Wrong::new("this version of namewall doesn't support `[[inventory]]` yet", help),
-        );
     }
 }
 

@@ -50,6 +50,13 @@ impl Environment {
         home.map_or_else(|| PathBuf::from(SYSTEM_STATE), |home| home.join("namewall"))
     }
 
+    /// Where passwords of hosts are: `$NETRC`, or `~/.netrc` (`_netrc` on Windows).
+    #[must_use]
+    pub fn netrc(&self) -> Option<PathBuf> {
+        let (home, name) = if cfg!(windows) { ("USERPROFILE", "_netrc") } else { ("HOME", ".netrc") };
+        self.var("NETRC").map(PathBuf::from).or_else(|| self.absolute(home).map(|home| home.join(name)))
+    }
+
     fn folder(&self, xdg: &str, below_home: &str, windows: &str) -> Option<PathBuf> {
         if cfg!(windows) {
             return self.absolute(windows);

@@ -2,16 +2,20 @@
 //! immutable [`Settings`], and its mistakes shown where they stand (`snippet`).
 
 pub mod assertion;
+pub mod claimed;
 mod compile;
 pub mod discover;
 pub mod environment;
 mod include;
+pub mod inventory;
+pub mod kept;
 pub mod lint;
 mod listen;
 mod raw;
 pub mod reload;
 mod rules;
 mod schema;
+pub mod secret;
 pub mod settings;
 mod shift;
 pub mod snippet;
@@ -22,8 +26,12 @@ mod value;
 mod variables;
 
 pub use assertion::{Assertion, FailedAssertion};
+pub use claimed::{Claimed, WebhookUrl};
 pub use environment::Environment;
+pub use inventory::{Credentials, IndexUrl, InventorySource, OnMissing, SecretSource};
+pub use kept::KeptList;
 pub use lint::{Level, Lint, LintKind};
+pub use secret::Secret;
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
 

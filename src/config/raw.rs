@@ -25,6 +25,7 @@ pub(super) struct RawConfig {
     pub(super) upstream: RawUpstream,
     pub(super) protect: Vec<Spanned<RawProtect>>,
     pub(super) inventory: Vec<Spanned<RawInventory>>,
+    pub(super) claimed: Option<Spanned<RawClaimed>>,
     pub(super) assert: Vec<Spanned<RawAssert>>,
     pub(super) intercept: Vec<Spanned<RawIntercept>>,
     pub(super) log: RawLog,
@@ -81,9 +82,23 @@ pub(super) struct RawProtect {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawInventory {
-    id: Option<Text>,
-    url: Option<Text>,
-    refresh: Option<Text>,
+    pub(super) id: Option<Text>,
+    pub(super) url: Option<Text>,
+    pub(super) refresh: Option<Text>,
+    pub(super) on_missing: Option<Text>,
+    pub(super) except: Vec<Text>,
+    pub(super) user: Option<Text>,
+    pub(super) password_file: Option<Text>,
+    pub(super) token_file: Option<Text>,
+    pub(super) netrc: Option<Text>,
+}
+
+/// `[claimed]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawClaimed {
+    pub(super) every: Option<Text>,
+    pub(super) webhook: Option<Text>,
 }
 
 /// `[[assert]]`.

@@ -118,8 +118,15 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("intercept", new.sites != running.sites),
         ("log.format", new.log_format != running.log_format),
         ("log.decisions", new.decisions != running.decisions),
+        ("claimed", new.claimed != running.claimed),
+        ("inventory", !same_inventories(new, running)),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+}
+
+fn same_inventories(new: &Settings, running: &Settings) -> bool {
+    new.inventories.len() == running.inventories.len()
+        && new.inventories.iter().zip(&running.inventories).all(|(one, other)| one.is_same_as(other))
 }
 
 /// Why `new` is hardly what anybody means, if it was read after `running`. Protection that is there goes when somebody

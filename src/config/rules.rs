@@ -13,9 +13,9 @@ use super::value;
 use crate::policy::{FilePattern, Mode, Pattern, PatternError, Place, Rule};
 
 /// The id of the rule that `--protect` makes.
-const COMMAND_LINE: &str = "command-line";
+pub(super) const COMMAND_LINE: &str = "command-line";
 /// The id of the rule that `NAMEWALL_PROTECT` makes.
-const ENVIRONMENT: &str = "environment";
+pub(super) const ENVIRONMENT: &str = "environment";
 
 const PATTERN_HELP: &str =
     "a pattern is a name (`acme`), one with wildcards (`acme-*`), or a regular expression (`re:acme-(core|data)`)";
@@ -144,7 +144,7 @@ fn optional<T>(
     text.and_then(|text| mistakes.keep(&text.span(), parse(text.get_ref())))
 }
 
-fn patterns(written: &[Text], everything: bool, mistakes: &mut Mistakes<'_>) -> Vec<Pattern> {
+pub(super) fn patterns(written: &[Text], everything: bool, mistakes: &mut Mistakes<'_>) -> Vec<Pattern> {
     let parse = |text: &str, place: Place| pattern(text, everything).map(|pattern| pattern.at(place));
     list(written, parse, mistakes)
 }

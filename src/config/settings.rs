@@ -3,19 +3,23 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use time::Date;
 
 pub use super::assertion::Assertion;
+use super::claimed::Claimed;
 use super::environment::Environment;
 use super::include::Gathered;
+use super::inventory::InventorySource;
+use super::kept::{self, KeptList};
 use super::snippet::ConfigError;
 use super::variables::Variables;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
-use crate::policy::{CompileError, Policy, Rule};
+use crate::policy::{CompileError, Names, Policy, Rule};
 use crate::pypi::site::Sites;
 
 /// What the config and the command line say together.
@@ -33,12 +37,18 @@ pub struct Settings {
     pub drain: Duration,
     /// Where the certificate authority is.
     pub ca: CaSource,
+    /// Where what is learnt is kept, unless the authority has a folder of its own.
+    pub state: PathBuf,
     /// Files with roots that are trusted upstream beside the system's.
     pub extra_roots: Vec<PathBuf>,
     /// Dial elsewhere; the name that is verified stays.
     pub connect_to: HashMap<Authority, Authority>,
     /// The `[[protect]]` rules in the order of the file, then the environment's and the command line's.
     pub rules: Vec<Rule>,
+    /// The private indexes whose projects are protected.
+    pub inventories: Vec<InventorySource>,
+    /// What is done about protected names that strangers hold.
+    pub claimed: Claimed,
     /// What the `[[assert]]` tables say, name by name.
     pub assertions: Vec<Assertion>,
     /// The intercepted hosts: the default ones and the config's.
@@ -149,11 +159,51 @@ impl Settings {
         compile::compile(&gathered, &variables, overrides, environment)
     }
 
-    /// The rules compiled as of `today`.
+    /// The rules and what is kept of the inventories, compiled as of `today`.
     ///
     /// # Errors
     /// [`CompileError`] if the rules are more than can be compiled together.
     pub fn policy(&self, today: Date) -> Result<Policy, CompileError> {
-        Policy::compile(self.rules.clone(), today)
+        let lists = self.kept_lists().into_iter().map(|list| list.map(|list| list.names));
+        self.policy_with(self.rules.clone(), lists, today)
+    }
+
+    /// The one way to a policy: `rules`, and what each of the inventories is known to list (in their order), as of
+    /// `today`.
+    ///
+    /// # Errors
+    /// As [`Settings::policy`].
+    pub fn policy_with(
+        &self,
+        rules: Vec<Rule>,
+        lists: impl IntoIterator<Item = Option<Arc<Names>>>,
+        today: Date,
+    ) -> Result<Policy, CompileError> {
+        let listings = self.inventories.iter().zip(lists).map(|(source, names)| source.listing(names));
+        Policy::with_inventories(rules, listings.collect(), today)
+    }
+
+    /// What is kept of each inventory, in their order. A file that can't be read is told of, and nothing is known.
+    #[must_use]
+    pub fn kept_lists(&self) -> Vec<Option<KeptList>> {
+        let state = self.state_folder();
+        let read = |source: &InventorySource| match kept::read(source, &state) {
+            Ok(list) => list,
+            Err(error) => {
+                let path = kept::file_of(source, &state);
+                tracing::warn!(id = source.id, path = %path.display(), %error, "cannot read the list of an inventory");
+                None
+            }
+        };
+        self.inventories.iter().map(read).collect()
+    }
+
+    /// Where what is learnt is kept: beside the authority, if its folder is ours.
+    #[must_use]
+    pub fn state_folder(&self) -> PathBuf {
+        match &self.ca {
+            CaSource::Dir(dir) => dir.clone(),
+            CaSource::Pair { .. } => self.state.clone(),
+        }
     }
 }

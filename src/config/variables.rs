@@ -161,7 +161,7 @@ fn unknown(environment: &Environment) -> Vec<Mistake> {
         let Some(rest) = shown.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX)) else { continue };
         let rest = shown.get(rest.len()..).unwrap_or_default();
         let is_known = KNOWN.iter().any(|(known, _)| variable(known) == shown);
-        if is_known || is_of_kubernetes(rest, value) {
+        if is_known || is_of_inventory(rest) || is_of_kubernetes(rest, value) {
             continue;
         }
         let near = nearest(rest, KNOWN.map(|(known, _)| known));
@@ -171,6 +171,12 @@ fn unknown(environment: &Environment) -> Vec<Mistake> {
         mistakes.push(Mistake::of_file(Wrong::new(message, format!("{meant}known variables: {list}"))));
     }
     mistakes
+}
+
+/// Whether it is a credential of an inventory, which is called after the inventory's id.
+fn is_of_inventory(rest: &str) -> bool {
+    let id = rest.strip_prefix("INVENTORY_");
+    id.is_some_and(|id| ["_TOKEN", "_USER", "_PASSWORD"].iter().any(|end| id.len() > end.len() && id.ends_with(end)))
 }
 
 /// Whether Kubernetes made it up: each container gets such variables of each service, and one may be called `namewall`.
@@ -253,6 +259,7 @@ mod tests {
             ("NAMEWALL_ADMIN_PORT", "tcp://10.0.0.12:3129"),
             ("NAMEWALL_ADMIN_PORT_3129_TCP_ADDR", "10.0.0.12"),
             ("NAMEWALL_PROTECT", "acme"),
+            ("NAMEWALL_INVENTORY_CORP_TOKEN", "secret"),
             ("NAMEWALLET", "x"),
             ("PATH", "/bin"),
         ] {

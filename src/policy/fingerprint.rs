@@ -4,19 +4,26 @@ use std::fmt::Write;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use super::inventory::Names;
 use super::rule::{Mode, Rule};
 
 /// How many bytes of the digest are shown: enough to tell the policies of one deployment apart.
 const SHOWN: usize = 6;
 
-/// Digests the rules in force, in order, and the program's version: a later one may render pages differently.
+/// Digests the rules in force, in order, what the inventories list, and the program's version: a later one may render pages differently.
 ///
 /// Every part has its length before it, so that no two policies have the same encoding.
-pub(super) fn of<'a>(in_force: impl Iterator<Item = &'a Rule>) -> String {
+pub(super) fn of<'a>(
+    in_force: impl Iterator<Item = &'a Rule>,
+    lists: impl Iterator<Item = (Option<&'a Names>, bool)>,
+) -> String {
     let mut encoder = Encoder(Context::new(&SHA256));
     encoder.text(env!("CARGO_PKG_VERSION"));
     for rule in in_force {
         encoder.rule(rule);
+    }
+    for (names, dispensable) in lists {
+        encoder.list(names, dispensable);
     }
     let digest = encoder.0.finish();
     digest.as_ref().iter().take(SHOWN).fold(String::with_capacity(2 * SHOWN), |mut shown, byte| {
@@ -47,6 +54,15 @@ impl Encoder {
         if rule.lookalikes {
             self.0.update(b"l");
         }
+    }
+
+    fn list(&mut self, names: Option<&Names>, dispensable: bool) {
+        let Some(names) = names else {
+            return self.0.update(if dispensable { b"i" } else { b"m" });
+        };
+        self.0.update(b"l");
+        self.length(names.len());
+        names.iter().for_each(|name| self.text(name));
     }
 
     fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
@@ -99,7 +115,7 @@ mod tests {
             vec![Rule { versions: ">2".parse().ok(), ..rule("acme", &["a", "b"], &[], &[]) }],
             vec![Rule { lookalikes: true, ..rule("acme", &["a", "b"], &[], &[]) }],
         ];
-        let mut shown: Vec<String> = policies.iter().map(|rules| of(rules.iter())).collect();
+        let mut shown: Vec<String> = policies.iter().map(|rules| of(rules.iter(), std::iter::empty())).collect();
         assert!(
             shown
                 .iter()
@@ -116,14 +132,17 @@ mod tests {
         let one = [rule("acme", &["Acme_Core", "ACME.*"], &[], &["*.egg"])];
         let other =
             [Rule { reason: Some("internal".to_owned()), ..rule("acme", &["acme-core", "acme-*"], &[], &["*.egg"]) }];
-        assert_eq!(of(one.iter()), of(other.iter()));
+        assert_eq!(of(one.iter(), std::iter::empty()), of(other.iter(), std::iter::empty()));
     }
 
     #[test]
     fn the_encoding_is_the_same_in_every_process() {
         // SHA-256 over the lengths (eight bytes each, big-endian) and the texts, made by another implementation.
         if env!("CARGO_PKG_VERSION") == "0.1.0" {
-            assert_eq!(of([rule("acme", &["acme", "acme-*"], &["acme-sdk"], &["*.egg"])].iter()), "8ef4ad1769f5");
+            assert_eq!(
+                of([rule("acme", &["acme", "acme-*"], &["acme-sdk"], &["*.egg"])].iter(), std::iter::empty()),
+                "8ef4ad1769f5"
+            );
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) enum List {
     Names,
     /// The exact ones among the names, for what looks like them.
     Lookalikes,
+    /// What an inventory lists: no pattern, so never in a [`Matcher`].
+    Listed,
     Except,
     Files,
 }

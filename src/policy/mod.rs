@@ -3,6 +3,7 @@
 mod expression;
 mod file_pattern;
 mod fingerprint;
+pub mod inventory;
 mod language;
 mod lookalikes;
 mod matcher;
@@ -17,6 +18,7 @@ mod remedy;
 pub mod rule;
 pub mod verdict;
 
+pub use inventory::{Inventory, Names};
 pub use overlap::Relation;
 pub use pattern::{FilePattern, Pattern, PatternError};
 pub use pattern_error::Remedy;

@@ -1,11 +1,13 @@
 //! The compiled policy: all rules at once, and the one judge that every surface asks.
 
 use std::cell::LazyCell;
+use std::sync::Arc;
 
 use pep440_rs::Version;
 use time::Date;
 
 use super::fingerprint;
+use super::inventory::{Inventory, Names};
 use super::lookalikes::Lookalikes;
 use super::matcher::{List, Matcher, PatternId};
 use super::pattern::{FilePattern, Kind, Pattern};
@@ -21,7 +23,17 @@ pub struct Policy {
     lookalikes: Lookalikes,
     except: Matcher,
     files: Matcher,
+    listed: Vec<Listed>,
     fingerprint: String,
+}
+
+/// What the inventory of one rule lists.
+#[derive(Debug)]
+struct Listed {
+    /// The rule's index.
+    rule: usize,
+    names: Option<Arc<Names>>,
+    dispensable: bool,
 }
 
 /// Why the rules can't be compiled together.
@@ -39,6 +51,23 @@ impl Policy {
     /// # Errors
     /// [`CompileError`].
     pub fn compile(rules: Vec<Rule>, today: Date) -> Result<Self, CompileError> {
+        Self::with_inventories(rules, Vec::new(), today)
+    }
+
+    /// As [`Policy::compile`], and behind the rules one for each inventory, which protects what is listed there.
+    ///
+    /// # Errors
+    /// [`CompileError`].
+    pub fn with_inventories(
+        mut rules: Vec<Rule>,
+        inventories: Vec<Inventory>,
+        today: Date,
+    ) -> Result<Self, CompileError> {
+        let mut listed = Vec::new();
+        for Inventory { rule, names, dispensable } in inventories {
+            listed.push(Listed { rule: rules.len(), names, dispensable });
+            rules.push(rule);
+        }
         let in_force = || rules.iter().enumerate().filter(|(_, rule)| rule.is_in_force(today));
         let id = PatternId::new;
         let names = in_force().flat_map(|(at, rule)| {
@@ -58,8 +87,9 @@ impl Policy {
             rule.files.iter().enumerate().map(move |(index, pattern)| (id(at, List::Files, index), pattern.kind()))
         });
         let (names, except, files) = (Matcher::compile(names)?, Matcher::compile(except)?, Matcher::compile(files)?);
-        let fingerprint = fingerprint::of(in_force().map(|(_, rule)| rule));
-        Ok(Self { names, lookalikes, except, files, fingerprint, rules })
+        let lists = listed.iter().map(|list| (list.names.as_deref(), list.dispensable));
+        let fingerprint = fingerprint::of(in_force().map(|(_, rule)| rule), lists);
+        Ok(Self { names, lookalikes, except, files, listed, fingerprint, rules })
     }
 
     /// The one verdict that every surface asks.
@@ -95,6 +125,24 @@ impl Policy {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The rules that are no inventory's.
+    #[must_use]
+    pub fn own_rules(&self) -> &[Rule] {
+        self.listed.first().and_then(|first| self.rules.get(..first.rule)).unwrap_or(&self.rules)
+    }
+
+    /// Whether it is known of each inventory what it lists.
+    #[must_use]
+    pub fn knows_all(&self) -> bool {
+        self.listed.iter().all(|list| list.names.is_some())
+    }
+
+    /// The ids of the inventories without which PyPI must not be seen, and of which nothing is known yet.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        let missing = self.listed.iter().filter(|list| list.names.is_none() && !list.dispensable);
+        missing.filter_map(|list| self.rules.get(list.rule)).map(|rule| rule.id.as_str())
     }
 
     fn judge_file(&self, file: &FileName) -> Verdict<'_> {
@@ -135,6 +183,10 @@ impl Policy {
         self.names.find(name.as_str(), &mut matching);
         self.lookalikes.find(name.as_str(), &mut matching);
         let doubtful = self.retain_versions(&mut matching, name, asked);
+        for list in &self.listed {
+            let number = list.names.as_ref().and_then(|names| names.find(name));
+            matching.extend(number.map(|index| PatternId::new(list.rule, List::Listed, index)));
+        }
         matching.extend_from_slice(of_file);
         if matching.is_empty() {
             return Findings::default();
@@ -185,6 +237,11 @@ impl Policy {
             List::Lookalikes => {
                 let (written, folded) = self.lookalikes.shown(id)?;
                 (written, folded, rule.names.get(id.index()).and_then(Pattern::place))
+            }
+            List::Listed => {
+                let names = self.listed.iter().find(|list| list.rule == id.rule())?.names.as_ref()?;
+                let name = names.get(id.index())?;
+                (name, name, rule.place.as_ref())
             }
             List::Except => rule.except.get(id.index()).map(Pattern::shown)?,
             List::Files => rule.files.get(id.index()).map(FilePattern::shown)?,

@@ -55,7 +55,7 @@ const MAX_RATIO: u64 = 200;
 
 /// Why a body couldn't be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BodyError {
+pub(crate) enum BodyError {
     #[error(transparent)]
     Coding(#[from] UnknownCoding),
     #[error("the body broke off: {0}")]

@@ -22,7 +22,7 @@ pub(super) enum Coding {
 /// A coding that isn't understood, or several on top of each other.
 #[derive(Debug, thiserror::Error)]
 #[error("the content coding `{0}` is not understood")]
-pub(super) struct UnknownCoding(String);
+pub(crate) struct UnknownCoding(String);
 
 impl Coding {
     /// The coding of an answer. PyPI applies one at most, so a stack of them is a disguise.

@@ -4,6 +4,7 @@ mod body;
 mod coding;
 mod connect;
 mod exchange;
+pub(crate) mod fetch;
 mod forward;
 mod headers;
 pub mod judge;
@@ -26,8 +27,10 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+use self::fetch::Fetcher;
 use self::upstream::Upstream;
 use crate::config::Settings;
+use crate::inventory::Inventories;
 use crate::name::HostName;
 use crate::net::dial::Dialer;
 use crate::net::listen::{Admission, BindError, Listener};
@@ -61,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) decisions: Decisions,
     pub(crate) standing: Standing,
     pub(crate) tasks: Tasks,
+    pub(crate) inventories: Inventories,
+    pub(crate) fetcher: Fetcher,
     leaves: Leaves,
     dialer: Arc<Dialer>,
     upstream: Upstream,
@@ -145,7 +150,11 @@ impl Proxy {
         let large_pages = Semaphore::new(LARGE_PAGES);
         let rooms = Arc::new(Semaphore::new(ROOMS));
         let calls = Arc::new(Semaphore::new(CALLS));
+        let inventories = Inventories::kept(&settings);
+        let fetcher = Fetcher::over(upstream.clone());
         let shared = Arc::new(Shared {
+            inventories,
+            fetcher,
             settings,
             policy,
             authority,
@@ -160,6 +169,8 @@ impl Proxy {
             rooms,
             calls,
         });
+        crate::inventory::start(&shared).await;
+        crate::claimed::watch::start(&shared);
         for listener in listeners {
             let (serving, admission) = (Arc::clone(&shared), admission.clone());
             shared.tasks.spawn(accept_all(listener, serving, admission));
@@ -197,9 +208,14 @@ impl Proxy {
         &self.bundle
     }
 
-    /// Puts `policy` in force for the requests that begin from now on.
+    /// Puts `policy` in force for the requests that begin from now on; of inventories, what is known here and now.
     pub fn set_policy(&self, policy: Policy) {
-        self.shared.policy.store(Arc::new(policy));
+        if self.shared.settings.inventories.is_empty() {
+            self.shared.policy.store(Arc::new(policy));
+        } else if self.shared.inventories.set_rules(&self.shared, policy.own_rules().to_vec()).is_err() {
+            // These very rules have been compiled already; beside fewer names at most.
+            self.shared.policy.store(Arc::new(policy));
+        }
     }
 
     /// Puts the policy of a config that was read again in force, and says so.

@@ -60,7 +60,7 @@ pub(super) enum Size {
 
 /// Why upstream gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum UpstreamError {
+pub(crate) enum UpstreamError {
     #[error("the upstream server's certificate is not trusted: {0}")]
     Unverified(String),
     #[error("{0}")]

@@ -1,5 +1,6 @@
 //! Counters and gauges, kept for the admin listener (OpenMetrics).
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
@@ -26,6 +27,10 @@ pub struct Metrics {
     /// Client connections that are open.
     pub connections: Gauge,
     ca_expiry: Gauge<f64, AtomicU64>,
+    inventory_age: Family<InventoryLabels, Gauge<f64, AtomicU64>>,
+    inventory_names: Family<InventoryLabels, Gauge>,
+    inventory_fetches: Family<FetchLabels, Counter>,
+    claimed: Family<ClaimedLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,6 +55,22 @@ struct ReloadLabels {
 struct ByteLabels {
     kind: &'static str,
     direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InventoryLabels {
+    id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClaimedLabels {
+    rule: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FetchLabels {
+    id: String,
+    result: &'static str,
 }
 
 impl EncodeLabelValue for Outcome {
@@ -107,6 +128,28 @@ impl Metrics {
         self.ca_expiry.set(seconds);
     }
 
+    /// Sets how long ago an inventory's list was known to be true, and how many names it has.
+    pub fn inventory(&self, id: &str, age: f64, names: usize) {
+        let labels = InventoryLabels { id: id.to_owned() };
+        self.inventory_age.get_or_create(&labels).set(age);
+        self.inventory_names.get_or_create(&labels).set(i64::try_from(names).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a fetch of an inventory's list, and what came of it.
+    pub fn inventory_fetched(&self, id: &str, result: &'static str) {
+        self.inventory_fetches.get_or_create(&FetchLabels { id: id.to_owned(), result }).inc();
+    }
+
+    /// Sets how many names of the public index's list each of `rules` protects: of those not in `counts`, none.
+    pub fn claimed<'a>(&self, rules: impl Iterator<Item = &'a str>, counts: impl Iterator<Item = (&'a str, u64)>) {
+        let set = |rule: &str, count: u64| {
+            let labels = ClaimedLabels { rule: rule.to_owned() };
+            self.claimed.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        };
+        let counts: HashMap<&str, u64> = counts.collect();
+        rules.for_each(|rule| set(rule, counts.get(rule).copied().unwrap_or_default()));
+    }
+
     /// All metrics in the OpenMetrics text format, with the fingerprint of the policy in force.
     #[must_use]
     pub fn render(&self, fingerprint: &str) -> String {
@@ -123,6 +166,11 @@ impl Metrics {
         registry.register("config_refused", "Whether the config on disk is not in force", self.refused.clone());
         registry.register("policy", "The policy in force", Info::new([("fingerprint", fingerprint.to_owned())]));
         registry.register_with_unit("ca_expiry", "Until the authority expires", Unit::Seconds, self.ca_expiry.clone());
+        let (age, names, fetches) = (&self.inventory_age, &self.inventory_names, &self.inventory_fetches);
+        registry.register_with_unit("inventory_age", "Since an inventory's list was true", Unit::Seconds, age.clone());
+        registry.register("inventory_names", "Names on an inventory's list", names.clone());
+        registry.register("inventory_fetches", "Fetches of an inventory's list", fetches.clone());
+        registry.register("claimed_names", "Protected names on the public index", self.claimed.clone());
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _written = encode(&mut text, &registry);

@@ -23,12 +23,25 @@ use super::provider;
 /// # Errors
 /// [`CaError`] when a file can't be read or holds no certificate, or there is no root at all.
 pub fn upstream_config(extra_roots: &[PathBuf], ours: &CertificateAuthority) -> Result<ClientConfig, CaError> {
+    config(extra_roots, ours.raw_subject().to_owned())
+}
+
+/// As [`upstream_config`], where there is no authority of ours that anybody could misuse.
+///
+/// # Errors
+/// As there.
+pub fn upstream_config_without_ours(extra_roots: &[PathBuf]) -> Result<ClientConfig, CaError> {
+    // No issuer is empty (RFC 5280 section 4.1.2.4), so nothing is taken for ours.
+    config(extra_roots, Vec::new())
+}
+
+fn config(extra_roots: &[PathBuf], our_subject: Vec<u8>) -> Result<ClientConfig, CaError> {
     let mut roots = Vec::new();
     for path in extra_roots {
         roots.extend(read_roots(path)?);
     }
     let verifier = NotOurs {
-        raw_subject: ours.raw_subject().to_owned(),
+        raw_subject: our_subject,
         platform: Verifier::new_with_extra_roots(roots, provider()).map_err(no_roots)?,
     };
     Ok(ClientConfig::builder_with_provider(provider())

@@ -12,6 +12,7 @@
 mod world;
 
 mod check;
+mod claimed;
 mod codings;
 mod commands;
 mod connections;
@@ -20,6 +21,7 @@ mod explain;
 mod faults;
 mod files;
 mod hosts;
+mod inventory;
 mod listings;
 mod memory;
 mod mirrors;

@@ -156,6 +156,16 @@ impl World {
         Self { standin, proxy, folder }
     }
 
+    /// A world whose settings are changed before its proxy starts.
+    pub async fn adjusted(pypi: Builder, config: &str, adjust: impl FnOnce(&mut Settings)) -> Self {
+        let standin = pypi.start().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(&standin, folder.path(), config, &[]);
+        adjust(&mut settings);
+        let proxy = start_with(settings).await;
+        Self { standin, proxy, folder }
+    }
+
     /// Another proxy with other rules, of the same machine and before the same PyPI.
     pub async fn restarted(self, config: &str) -> Self {
         let Self { standin, proxy, folder } = self;
@@ -234,6 +244,15 @@ impl World {
 }
 
 async fn start(standin: &StandIn, folder: &std::path::Path, config: &str, more: &[&str]) -> Proxy {
+    start_with(settings(standin, folder, config, more)).await
+}
+
+async fn start_with(settings: Settings) -> Proxy {
+    let policy = settings.policy(time::OffsetDateTime::now_utc().date()).unwrap();
+    Proxy::start(settings, policy).await.unwrap()
+}
+
+fn settings(standin: &StandIn, folder: &std::path::Path, config: &str, more: &[&str]) -> Settings {
     let root = standin.write_root(folder).unwrap();
     let path = folder.join("namewall.toml");
     let head = format!(
@@ -247,8 +266,7 @@ async fn start(standin: &StandIn, folder: &std::path::Path, config: &str, more: 
     settings.connect_to.extend(standin.connect_to());
     let here = standin.address().to_string();
     settings.connect_to.extend(more.iter().map(|to| (to.parse().unwrap(), here.parse().unwrap())));
-    let policy = settings.policy(time::OffsetDateTime::now_utc().date()).unwrap();
-    Proxy::start(settings, policy).await.unwrap()
+    settings
 }
 
 /// One request and its answer on an open connection.

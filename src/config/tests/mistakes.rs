@@ -78,7 +78,25 @@ fn mistakes_of_single_values() {
         ("connect-to without a port", "[upstream]\nconnect-to = { \"pypi.org\" = \"127.0.0.1:8443\" }\n"),
         ("connect-to to a URL", "[upstream.connect-to]\n\"pypi.org:443\" = \"https://127.0.0.1:8443/\"\n"),
         ("connect-to twice", "[upstream.connect-to]\n\"pypi.org:443\" = \"a:1\"\n\"PyPI.org:443\" = \"b:2\"\n"),
-        ("an inventory", "[[inventory]]\nid = \"corp-index\"\nurl = \"https://pypi.acme.example/simple/\"\n"),
+        ("an inventory of nothing", "[[inventory]]\n"),
+        ("an inventory of PyPI", "[[inventory]]\nid = \"corp\"\nurl = \"https://PyPI.org/simple/\"\n"),
+        ("an inventory by FTP", "[[inventory]]\nid = \"corp\"\nurl = \"ftp://u:hunter2@pypi.acme.example/\"\n"),
+        (
+            "an inventory with two identities",
+            concat!(
+                "[[inventory]]\nid = \"corp\"\nurl = \"https://pypi.acme.example/simple/\"\nuser = \"ci\"\n",
+                "token-file = \"token\"\nrefresh = \"10ms\"\non-missing = \"ignored\"\n",
+            ),
+        ),
+        (
+            "a user without a password",
+            concat!(
+                "[[inventory]]\nid = \"corp\"\nurl = \"https://pypi.acme.example/simple/\"\nuser = \"ci\"\n",
+                "[[inventory]]\nid = \"corp\"\nurl = \"https://pypi.acme.example/simple/\"\npassword-file = \"x\"\n",
+            ),
+        ),
+        ("a webhook that nobody calls", "[claimed]\nwebhook = \"https://hooks.acme.example/s3cret\"\n"),
+        ("a webhook by mail", "[claimed]\nevery = \"1s\"\nwebhook = \"mailto:s3cret@acme.example\"\n"),
         ("an assertion of nothing", "[[assert]]\n"),
         ("an assertion on a pattern", "[[assert]]\nprotected = [\"acme\", \"acme-*\"]\n"),
         ("a URL for a host", "[[intercept]]\nhost = \"https://mirror.corp.example:8443/simple\"\nkind = \"mirror\"\n"),

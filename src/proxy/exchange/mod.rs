@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, RETRY_AFTER};
 use http::request::Parts;
 use http::uri::{Authority as UriAuthority, PathAndQuery};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -178,6 +178,9 @@ impl Exchange {
             Ruling::Protected(name, found) => return self.deny(&name, &found),
             Ruling::Possible(name, found) => Some((name, found)),
         };
+        if let Some(inventory) = policy.missing().next() {
+            return self.fail_unready(inventory);
+        }
         match self.resource.kind {
             Kind::Nothing => reply::not_found(self.resource.absent),
             Kind::XmlRpc => xmlrpc::answer(self, body).await,
@@ -252,6 +255,16 @@ impl Exchange {
         self.tell(&Told { reason: Some(reason), ..Told::new(Outcome::Failed, status) });
         tracing::debug!(request_id = self.id, reason, detail, "failed");
         reply::failed(status, reason, detail)
+    }
+
+    /// What is protected isn't known yet, so nothing is shown.
+    fn fail_unready(&self, inventory: &str) -> Response<Body> {
+        let detail = format!(
+            "namewall has not yet learnt what the private index `{inventory}` serves, so it can't tell what to hide"
+        );
+        let mut response = self.fail_with(StatusCode::SERVICE_UNAVAILABLE, "inventory-missing", &detail);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        response
     }
 
     fn fail_upstream(&self, error: &UpstreamError) -> Response<Body> {

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::super::body::{Body, Decoded, empty};
-use super::super::judge::PolicyJudge;
+use super::super::judge::{Hit, PolicyJudge};
 use super::Exchange;
 use super::pages::{self, record_hits};
 use super::plan::{Plan, content_type};
@@ -76,7 +76,17 @@ async fn filter(
         }
         if ended {
             record_hits(exchange, judge.hits(), Outcome::Filtered, StatusCode::OK);
+            count_claimed(exchange, judge.hits());
             return Ok(());
         }
+    }
+}
+
+/// What is taken out of PyPI's own list are protected names that strangers hold.
+fn count_claimed(exchange: &Exchange, hits: &[Hit<'_>]) {
+    if exchange.visit.site.host.as_str() == "pypi.org" {
+        let rules = exchange.policy.rules().iter().map(|rule| rule.id.as_str());
+        let counts = hits.iter().map(|hit| (hit.found.rule.id.as_str(), hit.count));
+        exchange.shared.metrics.claimed(rules, counts);
     }
 }

@@ -1,0 +1,152 @@
+//! Reads a list of all projects, in JSON or one name a line, and keeps what the policy protects.
+
+use super::{Claim, Claims};
+use crate::name::{NameBuffer, NameRef, Subject};
+use crate::policy::{Match, Policy};
+use crate::pypi::json::{self, Value};
+use crate::pypi::negotiate::Representation;
+use crate::pypi::root::RootFilter;
+use crate::pypi::{Judge, Malformed};
+
+/// The most that is kept of a list: some hundred thousand protected projects.
+const MAX_KEPT: usize = 32 << 20;
+
+/// A list in JSON, as it comes: all that isn't protected is taken out of it.
+#[derive(Debug)]
+pub(crate) struct JsonList<'p> {
+    filter: RootFilter,
+    judge: Reverse<'p>,
+    kept: Vec<u8>,
+}
+
+/// Hides what may be seen.
+#[derive(Debug)]
+struct Reverse<'p> {
+    policy: &'p Policy,
+    listed: u64,
+}
+
+impl Judge for Reverse<'_> {
+    fn hides(&mut self, subject: Subject<'_>) -> bool {
+        self.listed += 1;
+        matching(self.policy, subject).is_none()
+    }
+}
+
+/// The rule that protects, or would.
+fn matching<'p>(policy: &'p Policy, subject: Subject<'_>) -> Option<Match<'p>> {
+    let verdict = policy.judge(subject);
+    verdict.protected.or(verdict.audited)
+}
+
+impl<'p> JsonList<'p> {
+    pub(crate) fn new(policy: &'p Policy) -> Self {
+        let judge = Reverse { policy, listed: 0 };
+        Self { filter: RootFilter::new(Representation::Json), judge, kept: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), Malformed> {
+        self.filter.push(piece, &mut self.judge, &mut self.kept)?;
+        if self.kept.len() > MAX_KEPT { Err(Malformed::Limit("too much of it is protected")) } else { Ok(()) }
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Claims, Malformed> {
+        self.filter.finish(&mut self.judge, &mut self.kept)?;
+        let document = json::document(&self.kept)?;
+        let projects = document.get("projects").map(Value::elements).transpose()?.flatten().unwrap_or_default();
+        let mut claims = Claims { listed: self.judge.listed, ..Claims::default() };
+        for project in projects {
+            let name = project.get("name").and_then(Value::text).map(|name| name.decode_bytes()).transpose()?;
+            let serial =
+                project.get("_last-serial").and_then(|serial| str::from_utf8(serial.bytes()).ok()?.parse().ok());
+            add(&mut claims, self.judge.policy, &name.unwrap_or_default(), serial);
+        }
+        Ok(sorted(claims))
+    }
+}
+
+/// What `policy` protects of names that stand one a line.
+pub(crate) fn of_names(policy: &Policy, text: &[u8]) -> Claims {
+    let mut claims = Claims::default();
+    for line in text.split(|byte| *byte == b'\n') {
+        let name = line.split(|byte| byte.is_ascii_whitespace() || *byte == b',').next().unwrap_or_default();
+        if !name.is_empty() && !name.starts_with(b"#") {
+            claims.listed += 1;
+            add(&mut claims, policy, name, None);
+        }
+    }
+    sorted(claims)
+}
+
+fn add(claims: &mut Claims, policy: &Policy, written: &[u8], last_serial: Option<u64>) {
+    let mut buffer = NameBuffer::default();
+    let Ok(name) = NameRef::fold(written, &mut buffer) else { return };
+    let Some(found) = matching(policy, Subject::Project(name)) else { return };
+    let claim = Claim {
+        name: name.as_str().to_owned(),
+        written: String::from_utf8_lossy(written).into_owned(),
+        pattern: found.written.to_owned(),
+        last_serial,
+        mode: found.rule.mode.as_str(),
+    };
+    claims.by_rule.entry(found.rule.id.clone()).or_default().push(claim);
+}
+
+fn sorted(mut claims: Claims) -> Claims {
+    for of_rule in claims.by_rule.values_mut() {
+        of_rule.sort();
+        of_rule.dedup_by(|one, other| one.name == other.name);
+    }
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+    use crate::policy::{Pattern, Rule};
+
+    fn policy() -> Policy {
+        let patterns = |list: &[&str]| list.iter().map(|text| Pattern::parse(text).unwrap()).collect();
+        let rule = |id: &str, names: &[&str], except: &[&str]| Rule {
+            id: id.to_owned(),
+            names: patterns(names),
+            except: patterns(except),
+            ..Rule::default()
+        };
+        let rules = vec![rule("acme", &["acme-*"], &["acme-sdk"]), rule("b", &["b"], &[])];
+        Policy::compile(rules, date!(2026 - 01 - 01)).unwrap()
+    }
+
+    #[test]
+    fn protected_names_are_found_in_any_spelling_and_in_any_pieces() {
+        let document = br#"{"meta":{"_last-serial":9,"api-version":"1.4"},"projects":[
+            {"_last-serial":7,"name":"requests"},{"_last-serial":5,"name":"Acme_Core"},
+            {"_last-serial":6,"name":"acme-sdk"},{"name":"B"},{"_last-serial":4,"name":"acme.a"}]}"#;
+        let policy = policy();
+        for piece in [1, 10, 1000] {
+            let mut list = JsonList::new(&policy);
+            document.chunks(piece).for_each(|piece| list.push(piece).unwrap());
+            let claims = list.finish().unwrap();
+            assert_eq!((claims.listed, claims.count()), (5, 3));
+            let acme: Vec<_> = claims.by_rule["acme"].iter().map(|c| (c.written.as_str(), c.last_serial)).collect();
+            assert_eq!(acme, [("acme.a", Some(4)), ("Acme_Core", Some(5))]);
+            assert_eq!(claims.by_rule["b"][0].last_serial, None);
+        }
+    }
+
+    #[test]
+    fn names_one_a_line_are_read_too() {
+        let claims = of_names(&policy(), b"# all\nrequests\r\nAcme.Core 12\nacme_core\n\nacme-sdk\nnot a name!\n");
+        assert_eq!((claims.listed, claims.count()), (5, 1));
+    }
+
+    #[test]
+    fn what_is_cut_off_is_not_believed() {
+        let policy = policy();
+        let mut list = JsonList::new(&policy);
+        list.push(br#"{"projects":[{"name":"acme-core"}"#).unwrap();
+        assert_eq!(list.finish(), Err(Malformed::Truncated));
+    }
+}

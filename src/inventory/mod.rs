@@ -1,0 +1,285 @@
+//! The running inventories: asks each private index for its list, keeps what came, and puts it in force.
+
+mod fetch;
+mod identity;
+mod list;
+mod netrc;
+
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use self::fetch::{Answer, fetch};
+use crate::config::{InventorySource, KeptList, Settings, kept};
+use crate::name::ProjectName;
+use crate::policy::{CompileError, Names, Policy, Rule};
+use crate::proxy::Shared;
+use crate::proxy::fetch::Fetcher;
+
+/// How long the proxy's start waits for lists that it has never had.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long it takes to the second attempt when the first fails; each further one takes twice as long.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+/// A list that loses at least half of its names, and at least this many, is more likely broken than short.
+const SUSPICIOUS_LOSS: usize = 10;
+
+/// So often in a row a list must be short to be believed.
+const BELIEVED_AFTER: u32 = 3;
+
+/// What is known of each inventory, and the rules beside which it is in force.
+#[derive(Debug)]
+pub(crate) struct Inventories(Mutex<Known>);
+
+#[derive(Debug)]
+struct Known {
+    rules: Vec<Rule>,
+    lists: Vec<Option<KeptList>>,
+}
+
+impl Inventories {
+    /// What was kept of the inventories of `settings`.
+    pub(crate) fn kept(settings: &Settings) -> Self {
+        Self(Mutex::new(Known { rules: settings.rules.clone(), lists: settings.kept_lists() }))
+    }
+
+    /// Since when each list is known to be true, by id; `None` if it never came.
+    pub(crate) fn fetched(&self, settings: &Settings) -> Vec<(String, Option<OffsetDateTime>, usize)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |list: &KeptList| (list.fetched, list.names.len());
+        let pairs = settings.inventories.iter().zip(&known.lists);
+        pairs
+            .map(|(source, list)| {
+                (source.id.clone(), list.as_ref().map(|l| of(l).0), list.as_ref().map_or(0, |l| of(l).1))
+            })
+            .collect()
+    }
+
+    /// Puts `rules` in force beside the lists that are known.
+    pub(crate) fn set_rules(&self, shared: &Shared, rules: Vec<Rule>) -> Result<(), CompileError> {
+        self.change(shared, |known| known.rules = rules)
+    }
+
+    fn list(&self, at: usize) -> Option<KeptList> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.lists.get(at).cloned().flatten()
+    }
+
+    /// The one place where the policy changes while the proxy runs: under the lock, so that of a reload and a refresh at
+    /// the same time none is lost.
+    fn change(&self, shared: &Shared, change: impl FnOnce(&mut Known)) -> Result<(), CompileError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut known);
+        let lists: Vec<Option<Arc<Names>>> =
+            known.lists.iter().map(|list| list.as_ref().map(|list| Arc::clone(&list.names))).collect();
+        let today = OffsetDateTime::now_utc().date();
+        let policy = shared.settings.policy_with(known.rules.clone(), lists, today)?;
+        warn_of_broken_assertions(&shared.settings, &policy);
+        shared.policy.store(Arc::new(policy));
+        Ok(())
+    }
+}
+
+/// A list may take away what an assertion of the config needs; the names of the index are protected nevertheless.
+fn warn_of_broken_assertions(settings: &Settings, policy: &Policy) {
+    if policy.knows_all() {
+        for failed in settings.check_assertions(policy) {
+            warn!("under what the inventories list, an assertion of the config does not hold: {failed}");
+        }
+    }
+}
+
+/// Begins to ask each private index, and waits a moment for lists without which nothing would be answered.
+pub(crate) async fn start(shared: &Arc<Shared>) {
+    if shared.settings.inventories.is_empty() {
+        return;
+    }
+    if let Err(error) = shared.inventories.change(shared, |_| {}) {
+        error!(%error, "cannot put the inventories in force");
+    }
+    let (first, mut all_tried) = mpsc::channel::<()>(1);
+    for at in 0..shared.settings.inventories.len() {
+        // Not one that is drained: whoever waits for an index would hold up the end.
+        shared.tasks.spawn_until_abort(keep_fresh(Arc::clone(shared), at, first.clone()));
+    }
+    drop(first);
+    if shared.policy().missing().next().is_some() {
+        let _waited = tokio::time::timeout(PATIENCE, all_tried.recv()).await;
+    }
+}
+
+/// Asks one index again and again. Lets `first` go once it has been asked.
+async fn keep_fresh(shared: Arc<Shared>, at: usize, first: mpsc::Sender<()>) {
+    let Some(source) = shared.settings.inventories.get(at) else { return };
+    if source.url.as_url().scheme() == "http" && !is_local(source) {
+        warn!(id = source.id, "the inventory is asked over plain http: whoever is on the way can change its list");
+    }
+    let (mut first, mut failures, mut shrunk) = (Some(first), 0_u32, 0_u32);
+    loop {
+        let known = shared.inventories.list(at);
+        let pause = match fetch(&shared.fetcher, source, known.as_ref()).await {
+            Ok(answer) => {
+                failures = 0;
+                shared
+                    .metrics
+                    .inventory_fetched(&source.id, take(&shared, at, source, known, answer, &mut shrunk).await);
+                source.refresh
+            }
+            Err(problem) => {
+                failures += 1;
+                shared.metrics.inventory_fetched(&source.id, "failed");
+                let pause = FIRST_RETRY
+                    .saturating_mul(1 << failures.min(16).saturating_sub(1))
+                    .min(source.refresh)
+                    .min(LONGEST_RETRY);
+                let last_good = known.map(|known| known.fetched.unix_timestamp());
+                warn!(id = source.id, url = %source.url, %problem, last_good, "cannot fetch the list of an inventory");
+                pause
+            }
+        };
+        drop(first.take());
+        tokio::time::sleep(jittered(pause)).await;
+    }
+}
+
+/// Keeps what came and puts it in force; says in a word what became of it.
+async fn take(
+    shared: &Arc<Shared>,
+    at: usize,
+    source: &InventorySource,
+    known: Option<KeptList>,
+    answer: Answer,
+    shrunk: &mut u32,
+) -> &'static str {
+    let (list, nameless, word) = match (answer, known) {
+        (Answer::List(list, nameless), known) => {
+            let before = known.as_ref().map_or(0, |known| known.names.len());
+            if has_shrunk(before, list.names.len()) {
+                *shrunk += 1;
+                if *shrunk < BELIEVED_AFTER {
+                    let (id, now) = (&source.id, list.names.len());
+                    warn!(id, before, now, "the list of an inventory has shrunk by half or more: the old one is kept");
+                    return "shrunk";
+                }
+            }
+            let word = if known.is_some_and(|known| known.names == list.names) { "same" } else { "changed" };
+            (list, nameless, word)
+        }
+        (Answer::Unchanged, Some(known)) => (KeptList { fetched: OffsetDateTime::now_utc(), ..known }, 0, "unchanged"),
+        (Answer::Unchanged, None) => return "failed",
+    };
+    *shrunk = 0;
+    if list.names.is_empty() {
+        // Some servers show nothing instead of refusing.
+        warn!(id = source.id, url = %source.url, "the inventory lists nothing: check as whom it is asked");
+    }
+    if word == "changed" && lists_pypi(&list.names) {
+        let advice = "ask an index that serves your own projects alone, or except what you take from PyPI";
+        warn!(id = source.id, advice, "the inventory lists pip, setuptools and requests, which are hidden by it now");
+    }
+    let (shared, source) = (Arc::clone(shared), source.clone());
+    let kept = tokio::task::spawn_blocking(move || {
+        if let Err(problem) = kept::write(&source, &shared.settings.state_folder(), &list) {
+            error!(id = source.id, %problem, "cannot keep the list of an inventory: a restart would be without it");
+        }
+        let names = list.names.len();
+        let put = |known: &mut Known| {
+            if let Some(place) = known.lists.get_mut(at) {
+                *place = Some(list);
+            }
+        };
+        if word != "changed" {
+            put(&mut shared.inventories.0.lock().unwrap_or_else(PoisonError::into_inner));
+            return;
+        }
+        match shared.inventories.change(&shared, put) {
+            Ok(()) => {
+                info!(id = source.id, names, nameless, policy = shared.policy().fingerprint(), "inventory changed");
+            }
+            Err(error) => error!(id = source.id, %error, "cannot put an inventory in force"),
+        }
+    });
+    if kept.await.is_err() { "failed" } else { word }
+}
+
+/// Fetches and keeps the lists that have never come; for a command that runs once.
+pub(crate) async fn fetch_unknown(settings: &Settings, fetcher: &Fetcher) -> Result<(), String> {
+    for (source, known) in settings.inventories.iter().zip(settings.kept_lists()) {
+        if known.is_some() {
+            continue;
+        }
+        let failed = |problem: &dyn Display| format!("inventory {} ({}): {problem}", source.id, source.url);
+        if let Answer::List(list, _) = fetch(fetcher, source, None).await.map_err(|problem| failed(&problem))? {
+            kept::write(source, &settings.state_folder(), &list).map_err(|problem| failed(&problem))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the index seems to pass PyPI on, as the virtual repositories of some servers do.
+fn lists_pypi(names: &Names) -> bool {
+    let lists = |name| ProjectName::parse(name).is_ok_and(|name| names.find(name.as_name()).is_some());
+    ["pip", "setuptools", "requests"].into_iter().all(lists)
+}
+
+const fn has_shrunk(before: usize, now: usize) -> bool {
+    now.saturating_mul(2) <= before && before.saturating_sub(now) >= SUSPICIOUS_LOSS
+}
+
+fn is_local(source: &InventorySource) -> bool {
+    match source.url.as_url().host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Between nine and eleven tenths of `pause`: a fleet that started together must not ask together for ever.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0; 1];
+    // Without randomness they ask together, which harms nobody much.
+    let _filled = aws_lc_rs::rand::fill(&mut byte);
+    pause.mul_f64(0.9 + f64::from(byte.first().copied().unwrap_or(128)) / 255.0 * 0.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_loses_half_is_suspicious_unless_it_is_tiny() {
+        for (before, now, shrunk) in [
+            (100, 50, true),
+            (100, 51, false),
+            (10, 0, true),
+            (9, 0, false),
+            (0, 0, false),
+            (18, 9, false),
+            (5, 50, false),
+        ] {
+            assert_eq!(has_shrunk(before, now), shrunk, "{before} {now}");
+        }
+    }
+
+    #[test]
+    fn an_index_that_passes_pypi_on_is_known_by_its_staples() {
+        let names = |list: &[&str]| list.iter().map(|name| ProjectName::parse(name).unwrap()).collect::<Names>();
+        assert!(lists_pypi(&names(&["acme", "pip", "requests", "setuptools"])));
+        assert!(!lists_pypi(&names(&["acme", "pip", "setuptools"])));
+    }
+
+    #[test]
+    fn jitter_is_a_tenth() {
+        for _ in 0..100 {
+            let pause = jittered(Duration::from_secs(100)).as_secs_f64();
+            assert!((89.9..=110.1).contains(&pause), "{pause}");
+        }
+    }
+}
