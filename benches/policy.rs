@@ -1,5 +1,5 @@
-//! How long a config of the largest scale takes to load, and what it then costs to judge a name. Wanted: less than a second, and no
-//! more than 2 microseconds over an empty policy.
+//! How long the largest config takes to load, and what it then costs to judge a name. Wanted: less than a second, and
+//! no more than 2 microseconds over an empty policy.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "what fails ends the bench")]
 #![allow(dead_code, reason = "each bench needs a part of its support")]
@@ -58,7 +58,7 @@ fn file(bencher: Bencher<'_, '_>, names: usize) {
 const MISSES: &[&str] =
     &["requests", "sample-project", "acme-nothing-of-ours", "corp-tools", "a-very-long-name-of-a-project"];
 
-/// Each time the next of `names`; a whole round is one iteration, and counted as so many names.
+/// One iteration judges each of `names` once.
 fn judge_each(bencher: Bencher<'_, '_>, policy: &Policy, names: &[&str]) {
     let names: Vec<ProjectName> = names.iter().map(|name| ProjectName::parse(name).expect("a name")).collect();
     bencher.counter(names.len()).bench(|| {

@@ -18,6 +18,6 @@ pub enum Subject<'a> {
     Project(NameRef<'a>),
     /// A distribution file or one of its siblings, by its file name; whose project is not certain from the name alone.
     File(&'a FileName),
-    /// One release of a project, by its version as somebody wrote it; asked for besides the project, never in its place.
+    /// One release of a project, by its version as written; asked for besides the project, never in its place.
     Release(NameRef<'a>, &'a str),
 }

@@ -1,5 +1,5 @@
-//! Finds the protected names that a name looks like: those that PyPI itself would call too similar to it, and those that
-//! are one slip of a finger away.
+//! Finds the protected names that a name looks like: those that PyPI itself would call too similar, and those that are
+//! one slip of a finger away.
 
 use super::matcher::{PatternId, Texts};
 use super::neighbours::{Neighbours, is_one_edit};
