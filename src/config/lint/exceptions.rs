@@ -4,6 +4,10 @@ use super::{Lint, LintKind, matcher_of};
 use crate::name::{NameBuffer, NameRef, Subject};
 use crate::policy::{Pattern, Policy, Relation, Rule};
 
+/// What bounds the pairs of wide patterns of a rule that are compared: each may take a millisecond. Beyond it nothing is
+/// said of them.
+const MAX_WALKS: usize = 1_000;
+
 /// What is odd about each rule's `except`.
 pub(super) fn of_each(rules: &[Rule]) -> Vec<Lint> {
     rules.iter().filter(|rule| !rule.except.is_empty()).flat_map(of_rule).collect()
@@ -53,7 +57,7 @@ fn never_matches(rule: &Rule, name: &Pattern, exception: &Pattern) -> Lint {
 /// The names of which an exception of their own rule leaves nothing, each with that exception.
 fn cancelled(rule: &Rule) -> Vec<(&Pattern, &Pattern)> {
     let excepted = matcher_of(&rule.except);
-    let wide: Vec<&Pattern> = rule.except.iter().filter(|pattern| pattern.exact().is_none()).collect();
+    let wide: Vec<&Pattern> = if too_wide(rule) { Vec::new() } else { wide(&rule.except).collect() };
     let by = |name: &Pattern| match name.exact() {
         Some(exact) => {
             let written = first_match(excepted.as_ref()?, exact)?;
@@ -64,11 +68,21 @@ fn cancelled(rule: &Rule) -> Vec<(&Pattern, &Pattern)> {
     rule.names.iter().filter_map(|name| Some((name, by(name)?))).collect()
 }
 
+fn wide(patterns: &[Pattern]) -> impl Iterator<Item = &Pattern> {
+    patterns.iter().filter(|pattern| pattern.exact().is_none())
+}
+
+fn too_wide(rule: &Rule) -> bool {
+    wide(&rule.names).count().saturating_mul(wide(&rule.except).count()) > MAX_WALKS
+}
+
 /// The exceptions that take nothing away. Where a rule is on files, too, an exception may be for them.
 fn idle(rule: &Rule) -> Vec<&Pattern> {
     let Some(names) = matcher_of(&rule.names).filter(|_| rule.files.is_empty()) else { return Vec::new() };
+    let skip_wide = too_wide(rule);
     let is_idle = |exception: &&Pattern| match exception.exact() {
         Some(exact) => first_match(&names, exact).is_none(),
+        None if skip_wide => false,
         None => {
             let alone = matcher_of(std::slice::from_ref(exception));
             let matches = |exact: &str| alone.as_ref().and_then(|policy| first_match(policy, exact)).is_some();

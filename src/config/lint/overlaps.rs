@@ -9,7 +9,7 @@ use crate::name::{NameBuffer, NameRef, Subject};
 use crate::policy::{Mode, Pattern, Policy, Relation, Rule};
 
 /// What bounds the pairs of expressions that are compared: each may take a millisecond.
-const MAX_WALKS: usize = 2_000;
+const MAX_WALKS: usize = 1_000;
 
 /// One pattern on names, and the rule that has it.
 #[derive(Clone, Copy)]
