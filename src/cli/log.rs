@@ -10,7 +10,7 @@ use time::{Date, OffsetDateTime};
 
 use super::output::{Console, Style};
 use super::{Common, Failure, Outcome};
-use crate::config::Settings;
+use crate::config::{Overrides, Settings};
 use crate::policy::Rule;
 use crate::telemetry::audit::{Audit, Record};
 
@@ -19,12 +19,11 @@ const CHUNK: usize = 256 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Say what each rule did, and which rules of the present config did nothing
-    #[arg(long, required = true)]
-    rules: bool,
-    /// Decision logs; `-` is standard input [default: the config's `log.decisions`]
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
+    // Called as the other commands' option is, and of its type: clap hands that on to whoever has it.
+    /// Say what each rule did by these decision logs, and which rules of the present config did nothing; `-` is standard
+    /// input [default: the config's `log.decisions`]
+    #[arg(long, required = true, num_args = 0.., value_name = "FILE")]
+    rules: Vec<PathBuf>,
     /// Names shown a rule
     #[arg(long, value_name = "N", default_value_t = 5)]
     top: usize,
@@ -43,8 +42,8 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
-    let settings = common.settings()?;
-    let audit = read(&arguments.files, &settings)?;
+    let settings = Settings::load(&Overrides { rules: Vec::new(), ..common.overrides() })?;
+    let audit = read(&arguments.rules, &settings)?;
     let report = Report { audit: &audit, settings: &settings, top: arguments.top };
     match arguments.format {
         Format::Text => console.text(&report.text(console, OffsetDateTime::now_utc().date()))?,

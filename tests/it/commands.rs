@@ -397,14 +397,14 @@ gone (not in the config)  1     2026-11-26T00:04:00.000Z  2026-11-26T00:04:00.00
 never fired since 2026-11-26T00:01:00.000Z:
   idle (namewall.toml:5), expired after 2020-01-01
 ");
-    let piped = shell.piped(&["log", "--rules", "--format", "json", "-"], &log);
+    let piped = shell.piped(&["log", "--format", "json", "--rules", "-"], &log);
     let json: serde_json::Value = serde_json::from_slice(&piped.stdout).unwrap();
     assert_eq!((&json["records"], &json["skipped_lines"]), (&4.into(), &1.into()));
     let acme = &json["rules"][0];
     assert_eq!((&acme["rule"], &acme["hits"], &acme["surfaces"]["page"]), (&"acme".into(), &3.into(), &2.into()));
     assert_eq!((&acme["names"][0]["name"], &acme["names"][0]["hits"]), (&"acme-core".into(), &2.into()));
     assert_eq!((&json["never_fired"][0]["rule"], &json["rules"][1]["in_config"]), (&"idle".into(), &false.into()));
-    let twice = shell.run(&["log", "--rules", "--format", "json", "d.jsonl", "d.jsonl"]);
+    let twice = shell.run(&["log", "--format", "json", "--rules", "d.jsonl", "d.jsonl"]);
     assert!(stdout(&twice).contains("\"records\": 8"), "{}", stdout(&twice));
     for wrong in [&["log", "--rules", "namewall.toml"][..], &["log", "--rules", "no-such-file"], &["log"]] {
         assert_eq!(shell.run(wrong).status.code(), Some(2), "{wrong:?}");

@@ -32,7 +32,9 @@ fn of_rule(rule: &Rule) -> Vec<Lint> {
     }
     let mut lints: Vec<Lint> =
         cancelled.into_iter().map(|(name, exception)| never_matches(rule, name, exception)).collect();
-    lints.extend(idle(rule).into_iter().map(|pattern| {
+    // What looks like a name is excepted by its own name.
+    let idle = if rule.lookalikes { Vec::new() } else { idle(rule) };
+    lints.extend(idle.into_iter().map(|pattern| {
         let message = format!(
             "the exception `{}` of rule `{}` excepts nothing: none of the rule's names matches what it matches",
             pattern.written(),

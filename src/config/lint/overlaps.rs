@@ -57,7 +57,9 @@ pub(super) fn all(rules: &[Rule], today: Date) -> Vec<Lint> {
 }
 
 fn entries(rules: &[Rule], today: Date, mode: Mode) -> impl Iterator<Item = Entry<'_>> {
-    let of_mode = rules.iter().filter(move |rule| rule.mode == mode && rule.is_in_force(today));
+    // A rule on single releases neither covers another nor is covered by one.
+    let whole = rules.iter().filter(|rule| rule.versions.is_none());
+    let of_mode = whole.filter(move |rule| rule.mode == mode && rule.is_in_force(today));
     of_mode.flat_map(|rule| rule.names.iter().map(move |pattern| Entry { rule, pattern }))
 }
 
@@ -67,7 +69,8 @@ fn repeated(rules: &[Rule], today: Date, twins: &mut HashSet<*const Pattern>) ->
     let mut lints = Vec::new();
     for (rule, pattern) in rules.iter().flat_map(|rule| rule.names.iter().map(move |pattern| (rule, pattern))) {
         let entry = Entry { rule, pattern };
-        let key = (pattern.folded(), rule.mode == Mode::Audit, rule.is_in_force(today));
+        let versions = rule.versions.as_ref().map(ToString::to_string);
+        let key = (pattern.folded(), rule.mode == Mode::Audit, rule.is_in_force(today), versions);
         if let Some(earlier) = first.get(&key) {
             twins.insert(std::ptr::from_ref(pattern));
             let message = format!("the pattern `{}` repeats {}", pattern.written(), earlier.shown());
@@ -112,7 +115,8 @@ impl<'r> Enforced<'r> {
                 expressions.push(index);
             }
         }
-        let enforcing = rules.iter().filter(|rule| rule.mode == Mode::Enforce).cloned().collect();
+        let is_whole = |rule: &&Rule| rule.mode == Mode::Enforce && rule.versions.is_none();
+        let enforcing = rules.iter().filter(is_whole).cloned().collect();
         let policy = Policy::compile(enforcing, today).ok();
         Self { entries, prefixes, expressions, policy, walks_left: MAX_WALKS }
     }
