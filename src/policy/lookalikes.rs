@@ -6,7 +6,7 @@ use super::neighbours::{Neighbours, is_one_edit};
 use crate::name::project::MAX_NAME;
 
 /// What stands before the protected name in answers and logs.
-const LOOKS_LIKE: &str = "looks like ";
+pub(super) const LOOKS_LIKE: &str = "looks like ";
 
 /// The shortest protected name whose neighbours are looked out for: half of all short names are neighbours of another.
 const SHORTEST: usize = 5;

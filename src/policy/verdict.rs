@@ -1,5 +1,6 @@
 //! What the policy says of a name.
 
+use super::lookalikes::LOOKS_LIKE;
 use super::rule::{Place, Rule};
 
 /// The answer to "may this be seen?".
@@ -28,6 +29,15 @@ pub struct Match<'p> {
     pub folded: &'p str,
     /// Where the pattern was written.
     pub place: Option<&'p Place>,
+}
+
+impl<'p> Match<'p> {
+    /// The protected name that was taken for the one that was judged, if it matched only for looking like it.
+    #[must_use]
+    pub fn looks_like(&self) -> Option<&'p str> {
+        // No pattern has a space in it.
+        self.written.strip_prefix(LOOKS_LIKE)
+    }
 }
 
 impl Verdict<'_> {

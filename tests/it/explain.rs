@@ -23,6 +23,19 @@ mode = "audit"
 reason = "Who still asks for it?"
 
 [[protect]]
+id = "alike"
+names = ["widgets"]
+lookalikes = true
+reason = "Internal"
+private-index = "https://pypi.acme.example/simple/"
+
+[[protect]]
+id = "bad-release"
+names = ["greetings"]
+versions = ">=2.0, <2.2"
+reason = "2.0 and 2.1 delete files"
+
+[[protect]]
 id = "old"
 names = ["old-*"]
 expires = 2020-12-31
@@ -89,4 +102,20 @@ fn json_tells_all() {
     let output = shell.run(&["explain", "--json", "Acme.Core", "bare-1.0-1.tar.gz", "acme-sdk", "old-data"]);
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     insta::assert_snapshot!(format!("{list:#}"));
+}
+
+#[test]
+fn lookalikes_and_releases() {
+    insta::assert_snapshot!(said(
+        &[
+            "w1dgets",
+            "widgest",
+            "greetings",
+            "greetings==2.1",
+            "greetings>=2",
+            "https://pypi.org/pypi/greetings/2.0/json",
+            "greetings-2.1.tar.gz"
+        ],
+        1
+    ));
 }

@@ -1,6 +1,7 @@
 //! What somebody who was just refused runs next.
 
 use super::findings::Findings;
+use super::text::release_of;
 use super::thing::{Refusal, Thing};
 use crate::policy::Match;
 
@@ -26,6 +27,14 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>, found: &Match<'_>) -> A
         let words = format!("upload it to the private index, whose upload URL may differ from {url}");
         return Advice { commands: Vec::new(), words: Some(words) };
     }
+    if let Some(meant) = found.looks_like() {
+        // Whoever mistyped a name wants the right one, and whoever didn't wants somebody to except it.
+        let index = quoted(index);
+        let commands =
+            vec![format!("pip install --index-url {index} {meant}"), format!("uv add --index {index} {meant}")];
+        let words = format!("if {project} itself is meant, it takes an `except` in the rule");
+        return Advice { commands, words: Some(words) };
+    }
     let wanted = match thing.kind {
         "requirement" if thing.refusal == Refusal::Page => quoted(without_marker(&thing.written)),
         _ => project.clone(),
@@ -49,6 +58,9 @@ fn project_of(thing: &Thing, findings: &Findings<'_>) -> Option<String> {
     let subject = findings.subject.as_deref();
     if let Some(project) = thing.projects.iter().find(|project| Some(project.as_str()) == subject) {
         return Some(project.as_str().to_owned());
+    }
+    if let Some(release) = release_of(thing, findings) {
+        return Some(release.project.as_str().to_owned());
     }
     if let Some((project, _)) = findings.owners.iter().find(|(_, protected)| *protected) {
         return Some(project.as_str().to_owned());

@@ -5,6 +5,7 @@ use time::Date;
 use super::thing::Thing;
 use crate::name::{FileName, ProjectName, Subject};
 use crate::policy::{CompileError, Match, Mode, Pattern, Place, Policy, Rule, Verdict};
+use crate::pypi::resource::Release;
 
 /// The rules in force, and the same rules as they would be without what keeps some of them from hiding.
 #[derive(Debug)]
@@ -58,7 +59,9 @@ impl<'p> Judges<'p> {
 
     pub(super) fn judge(&'p self, thing: &Thing) -> Findings<'p> {
         let projects = thing.projects.iter().map(|name| Subject::Project(name.as_name()));
-        let subjects: Vec<Subject<'_>> = projects.chain(thing.files.iter().map(Subject::File)).collect();
+        let files = thing.files.iter().map(Subject::File);
+        let subjects: Vec<Subject<'_>> =
+            projects.chain(files).chain(thing.releases.iter().map(Release::subject)).collect();
         let (subject, verdict) = first(self.policy, &subjects);
         let owners = match subject {
             Some(Subject::File(file)) if !verdict.certain => self.owners(file),

@@ -6,6 +6,7 @@ use super::thing::{ELSEWHERE, Refusal, Thing};
 use crate::cli::output::{Console, Style};
 use crate::name::FileName;
 use crate::policy::Match;
+use crate::pypi::resource::Release;
 
 /// The paragraph on one thing.
 pub(super) fn of(thing: &Thing, findings: &Findings<'_>, console: Console) -> String {
@@ -39,7 +40,12 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>, console: Console) -> St
 /// What the clients see.
 pub(super) fn what_happens(thing: &Thing, findings: &Findings<'_>) -> String {
     let subject = findings.subject.as_deref().unwrap_or(&thing.written);
+    // Of a hidden release the project's page stays, without its files.
+    let of_release = matches!(thing.refusal, Refusal::Page) && release_of(thing, findings).is_some();
     match thing.refusal {
+        Refusal::Page if of_release => {
+            format!("{subject} isn't on its project's page, and its files are refused (403)")
+        }
         Refusal::Page => format!(
             "the public index is answered for as if it had no {subject} (404); clients say that they found no matching \
              distribution"
@@ -51,6 +57,12 @@ pub(super) fn what_happens(thing: &Thing, findings: &Findings<'_>) -> String {
         Refusal::Upload => format!("the upload of {subject} to the public index is refused (403) before it begins"),
         Refusal::Other => format!("{subject} is left out of what the public index says, or the request is refused"),
     }
+}
+
+/// The release that was found protected, if it is one.
+pub(super) fn release_of<'t>(thing: &'t Thing, findings: &Findings<'_>) -> Option<&'t Release> {
+    let subject = findings.subject.as_deref()?;
+    thing.releases.iter().find(|release| format!("{} {}", release.project, release.version) == subject)
 }
 
 /// What decides when the file's name doesn't.
@@ -66,11 +78,12 @@ fn owners(findings: &Findings<'_>) -> Vec<(&'static str, String)> {
 }
 
 fn details(found: &Match<'_>) -> Vec<(&'static str, String)> {
-    let pattern = if found.written == found.folded {
+    let mut pattern = if found.written == found.folded || found.looks_like().is_some() {
         found.written.to_owned()
     } else {
         format!("{} (compared as {})", found.written, found.folded)
     };
+    pattern.extend(found.rule.versions.iter().map(|versions| format!(", releases {versions} only")));
     let mut lines = vec![("rule", found.rule.id.clone()), ("pattern", pattern), ("written at", place(found))];
     let said =
         [("reason", &found.rule.reason), ("owner", &found.rule.owner), ("install from", &found.rule.private_index)];

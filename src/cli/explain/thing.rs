@@ -7,7 +7,7 @@ use http::Method;
 use crate::config::Settings;
 use crate::name::{FileName, HostName, ProjectName};
 use crate::pypi::mirrors::known_mirror;
-use crate::pypi::resource::{Kind, Resource};
+use crate::pypi::resource::{Kind, Release, Resource};
 use crate::pypi::site::site_of;
 
 /// The kind of a URL that the proxy has nothing to do with.
@@ -24,6 +24,8 @@ pub(super) struct Thing {
     pub(super) projects: Vec<ProjectName>,
     /// The files that it names.
     pub(super) files: Vec<FileName>,
+    /// The releases that it names, for rules that hide no more.
+    pub(super) releases: Vec<Release>,
     /// How the proxy refuses it.
     pub(super) refusal: Refusal,
     /// The mirror of PyPI that a URL leads to, although nobody looks into it.
@@ -61,6 +63,7 @@ pub(super) fn read(text: &str, settings: &Settings) -> Result<Thing, String> {
         kind,
         projects,
         files,
+        releases: Vec::new(),
         refusal,
         mirror: None,
     };
@@ -68,7 +71,7 @@ pub(super) fn read(text: &str, settings: &Settings) -> Result<Thing, String> {
         return Ok(match read_url(text, settings)? {
             Target::Here(resource) => {
                 let refusal = Refusal::of(&resource.kind);
-                thing("url", resource.projects, resource.files, refusal)
+                Thing { releases: resource.releases, ..thing("url", resource.projects, resource.files, refusal) }
             }
             Target::Elsewhere(mirror) => Thing { mirror, ..thing(ELSEWHERE, vec![], vec![], Refusal::Other) },
         });
@@ -92,7 +95,8 @@ pub(super) fn read(text: &str, settings: &Settings) -> Result<Thing, String> {
         return Err(usage(&format_args!("`{}` can't follow a name", rest.trim())));
     }
     let url = rest.split_once('@').map(|(_, url)| url.split_whitespace().next().unwrap_or_default());
-    let mut requirement = thing("requirement", vec![project], vec![], Refusal::Page);
+    let mut requirement = thing("requirement", vec![project.clone()], vec![], Refusal::Page);
+    requirement.releases.extend(pinned(rest).map(|version| Release { project, version }));
     if let Some(url) = url.filter(|url| url.contains("://"))
         && let Target::Here(resource) = read_url(url, settings)?
     {
@@ -107,6 +111,13 @@ fn is_url(text: &str) -> bool {
     // Version control's URLs, too: `git+https://…`.
     let is_scheme = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'+' | b'-' | b'.');
     text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(is_scheme))
+}
+
+/// The version that a requirement pins, if it pins one and no more.
+fn pinned(rest: &str) -> Option<String> {
+    let (_, version) = rest.split_once("==")?;
+    let version = version.trim_start_matches('=').split([',', ';', ')', ' ']).find(|part| !part.is_empty())?;
+    (!version.contains('*')).then(|| version.to_owned())
 }
 
 const fn is_name_character(c: char) -> bool {
