@@ -76,6 +76,12 @@ impl Gathered {
         self.sources.iter().filter_map(|(_, source)| source.path.clone()).collect()
     }
 
+    /// Those of them that have nothing in them.
+    pub(super) fn blank(&self) -> Vec<PathBuf> {
+        let blank = self.sources.iter().filter(|(_, source)| source.text.is_empty());
+        blank.filter_map(|(_, source)| source.path.clone()).collect()
+    }
+
     /// Reads what `pattern` names; gives what is wrong with that.
     fn include(&mut self, pattern: &str) -> Vec<Wrong> {
         let config = self.sources.config();

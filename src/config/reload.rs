@@ -133,17 +133,35 @@ fn same_inventories(new: &Settings, running: &Settings) -> bool {
 /// writes so, not because a volume was unmounted, a disk was full, or a pipe had been read to its end before.
 #[must_use]
 pub fn doubt(new: &Settings, running: &Settings) -> Option<String> {
-    let file = running.source.as_deref()?;
+    let config = running.source.as_deref().and_then(|file| doubt_of_config(file, new));
+    config.or_else(|| emptied(new, running)).or_else(|| unmounted(new, running))
+}
+
+fn doubt_of_config(file: &Path, new: &Settings) -> Option<String> {
     let shown = file.display();
-    let Ok(metadata) = file.metadata() else {
-        let moved = new.source.as_deref() != Some(file);
-        return moved.then(|| format!("the config file `{shown}` is gone; serving without it takes a restart"));
-    };
-    if !metadata.is_file() {
-        return Some(format!("`{shown}` is no regular file, and can't be read twice; write the config into one"));
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => None,
+        Ok(_) => Some(format!("`{shown}` is no regular file, and can't be read twice; write the config into one")),
+        Err(_) if new.source.as_deref() == Some(file) => None,
+        Err(_) => Some(format!("the config file `{shown}` is gone; serving without it takes a restart")),
     }
-    let emptied = metadata.len() == 0 && new.rules.is_empty() && !running.rules.is_empty();
-    emptied.then(|| format!("the config file `{shown}` is empty; write a comment into it if no rule is meant"))
+}
+
+/// A file that said something, and has nothing in it now.
+fn emptied(new: &Settings, running: &Settings) -> Option<String> {
+    let said = |file: &&PathBuf| running.files.contains(file) && !running.blank.contains(file);
+    let shown = new.blank.iter().find(said)?.display();
+    Some(format!("`{shown}` is empty; write a comment into it if no rule is meant"))
+}
+
+/// A folder of which an include took files, and takes none now.
+fn unmounted(new: &Settings, running: &Settings) -> Option<String> {
+    let below = |settings: &Settings, folder: &Path| settings.files.iter().any(|file| file.starts_with(folder));
+    let still = |folder: &PathBuf| new.watched.contains(folder);
+    let lost = |folder: &&PathBuf| still(folder) && below(running, folder) && !below(new, folder);
+    let shown = running.watched.iter().find(lost)?.display();
+    let help = "leave one with a comment in it if no rule is meant, or take the include away";
+    Some(format!("no included file is left in `{shown}`, of which rules came; {help}"))
 }
 
 #[cfg(test)]
@@ -234,6 +252,32 @@ mod tests {
             "[listen]\ndrain = \"1s\"\n[log]\ndecisions = \"d\"\n[[intercept]]\nhost = \"m.example\"\nkind = \"mirror\"\n",
         );
         assert_eq!(needing_restart(&more, &running), ["listen.drain", "intercept", "log.decisions"]);
+    }
+
+    #[test]
+    fn rules_go_because_somebody_writes_so_and_not_with_their_volume() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = folder.path().join("rules.d");
+        fs::create_dir(&rules).unwrap();
+        for id in ["a", "b"] {
+            fs::write(rules.join(format!("{id}.toml")), format!("[[protect]]\nid = \"{id}\"\nnames = [\"{id}\"]\n"))
+                .unwrap();
+        }
+        let config = "include = [\"rules.d/*.toml\"]\n[[protect]]\nid = \"own\"\nnames = [\"own\"]\n";
+        let load = || settings(folder.path(), config);
+        let running = load();
+        fs::write(rules.join("a.toml"), "").unwrap();
+        assert!(doubt(&load(), &running).unwrap().contains("a.toml` is empty"));
+        assert_eq!(doubt(&load(), &load()), None, "it was never otherwise");
+        fs::write(rules.join("a.toml"), "# none\n").unwrap();
+        assert_eq!(doubt(&load(), &running), None);
+        fs::remove_file(rules.join("a.toml")).unwrap();
+        assert_eq!(doubt(&load(), &running), None, "one of two");
+        fs::remove_file(rules.join("b.toml")).unwrap();
+        assert!(doubt(&load(), &running).unwrap().contains("no included file is left"));
+        fs::remove_dir(&rules).unwrap();
+        assert!(doubt(&load(), &running).unwrap().contains("no included file is left"));
+        assert_eq!(doubt(&settings(folder.path(), "# none\n"), &running), None, "the include is gone, too");
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct Settings {
     pub decisions: Option<PathBuf>,
     pub(super) files: Vec<PathBuf>,
     pub(super) watched: Vec<PathBuf>,
+    /// Those of `files` that had nothing in them, not even a comment.
+    pub(super) blank: Vec<PathBuf>,
 }
 
 /// Where the certificate authority's certificate and key are.
