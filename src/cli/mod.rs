@@ -218,9 +218,7 @@ fn asserted_policy(settings: &Settings) -> Result<Policy, Failure> {
 fn asserted_policy_on(today: Date, settings: &Settings) -> Result<Policy, Failure> {
     tell_of_expiry(&settings.rules, today);
     let policy = settings.policy(today)?;
-    let mut failed = settings.check_assertions(&policy);
-    // Nobody knows yet what an inventory of which no list has ever come protects.
-    failed.retain(|failed| policy.knows_all() || !failed.assertion.protected);
+    let failed = settings.sure_failures(&policy);
     if failed.is_empty() {
         return Ok(policy);
     }

@@ -12,6 +12,7 @@ use crate::config::reload::{Look, Sight, Watch, doubt, needing_restart};
 use crate::config::{Overrides, Settings};
 use crate::policy::Policy;
 use crate::proxy::Proxy;
+use crate::telemetry::standing::one_line;
 
 /// How often the files are looked at. Not by inotify: it is blind on network file systems, and it has to be told of each
 /// folder on the way to a file, and told again when one of them is swapped.
@@ -123,8 +124,10 @@ impl<'p> Keeper<'p> {
 
     fn accept(&mut self, settings: Settings, policy: Policy, today: Date) {
         let before = self.proxy.fingerprint();
-        info!(before, policy = policy.fingerprint(), rules = settings.rules.len(), "the config was read again");
-        self.proxy.accept_config(policy);
+        if let Err(error) = self.proxy.accept_config(policy) {
+            return self.refuse(error.to_string());
+        }
+        info!(before, policy = self.proxy.fingerprint(), rules = settings.rules.len(), "the config was read again");
         let keys = needing_restart(&settings, self.proxy.settings());
         if !keys.is_empty() && keys != self.warned {
             warn!("these settings have changed and take a restart: {}", keys.join(", "));
@@ -139,7 +142,12 @@ impl<'p> Keeper<'p> {
 
     fn refuse(&mut self, error: String) {
         let policy = self.proxy.fingerprint();
-        error!(policy, "the config on disk is refused, the rules from before stay in force: {error}");
+        // Not the excerpt: a line with a password in it is for who runs `namewall check`, not for the log.
+        let why = one_line(&error);
+        error!(
+            policy,
+            "the config on disk is refused, the rules from before stay in force: {why}; `namewall check` shows all of it"
+        );
         self.proxy.refuse_config(&error);
         self.refused = Some((error, 0));
     }
@@ -152,10 +160,13 @@ impl<'p> Keeper<'p> {
         match compiled.and_then(|compiled| compiled) {
             Ok(policy) => {
                 let before = self.proxy.fingerprint();
-                if policy.fingerprint() != before {
-                    info!(before, policy = policy.fingerprint(), %today, "a rule has expired");
+                if let Err(error) = self.proxy.set_policy(policy) {
+                    return self.refuse(error.to_string());
                 }
-                self.proxy.set_policy(policy);
+                let now = self.proxy.fingerprint();
+                if now != before {
+                    info!(before, policy = now, %today, "a rule has expired");
+                }
             }
             // The same file will not start tomorrow, and whoever reads `/readyz` today can still mend it.
             Err(error) => self.refuse(error),

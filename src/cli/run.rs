@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
     let rules = settings.rules.clone();
-    if rules.is_empty() {
+    if rules.is_empty() && settings.inventories.is_empty() {
         console.error("namewall: no rule is in force, so nothing is hidden: name what is yours with --protect");
     }
     let (code, tally) = block_on(async {

@@ -58,6 +58,14 @@ impl Settings {
         };
         self.assertions.iter().filter_map(failed).collect()
     }
+
+    /// Those that fail whatever the lists say that have never come: nobody knows yet what such an inventory protects.
+    #[must_use]
+    pub fn sure_failures(&self, policy: &Policy) -> Vec<FailedAssertion> {
+        let mut failed = self.check_assertions(policy);
+        failed.retain(|failed| policy.knows_all() || !failed.assertion.protected);
+        failed
+    }
 }
 
 /// What speaks against `assertion`, if anything does.

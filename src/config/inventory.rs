@@ -155,8 +155,8 @@ fn report_twins(document: &Document, mistakes: &mut Mistakes<'_>) {
                 let message = format!("the id `{written}` is taken at {first}");
                 mistakes.report(&id.span(), Wrong::new(message, "give this inventory another id"));
             }
-            _ if own && written == rules::COMMAND_LINE => {
-                let message = format!("the id `{written}` is kept for the rule that `--protect` makes");
+            _ if own && let Some(maker) = rules::maker_of(written) => {
+                let message = format!("the id `{written}` is kept for the rule that `{maker}` makes");
                 mistakes.report(&id.span(), Wrong::new(message, "give this inventory another id"));
             }
             _ => drop(lines.insert(written, line)),

@@ -59,14 +59,22 @@ pub(super) fn assertions(document: &Document, mistakes: &mut Mistakes<'_>) -> Ve
     assertions
 }
 
+/// What makes the rule with this id, if no file does.
+pub(super) fn maker_of(id: &str) -> Option<&'static str> {
+    match id {
+        COMMAND_LINE => Some("--protect"),
+        ENVIRONMENT => Some("NAMEWALL_PROTECT"),
+        _ => None,
+    }
+}
+
 /// Ids are unique: answers, log lines and metrics name a rule by nothing else.
 fn report_twins(document: &Document, mistakes: &mut Mistakes<'_>) {
     let mut first_places = HashMap::new();
     for id in document.raw.protect.iter().filter_map(|rule| rule.get_ref().id.as_ref()) {
         let place = mistakes.source().place(id.span().start);
         let written = id.get_ref();
-        let kept = [(COMMAND_LINE, "--protect"), (ENVIRONMENT, "NAMEWALL_PROTECT")];
-        if let Some((_, maker)) = kept.iter().find(|(kept, _)| written == kept) {
+        if let Some(maker) = maker_of(written) {
             let message = format!("the id `{written}` is kept for the rule that `{maker}` makes");
             mistakes.report(&id.span(), Wrong::new(message, "give this rule another id"));
         } else if let Some(first) = first_places.get(written) {

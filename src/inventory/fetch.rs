@@ -89,7 +89,10 @@ async fn fetch_all(
     let mut url = source.url.as_url().clone();
     for number in 0..MAX_PAGES {
         let headers = request_headers(known.filter(|_| number == 0));
-        let answer = fetcher.get(&url, &headers, authorization.as_ref()).await?;
+        // The list may have gone elsewhere by a redirect, and its next page is where it has gone.
+        let home = is_within(&url, source.url.as_url());
+        let mut answer = fetcher.get(&url, &headers, authorization.as_ref().filter(|_| home)).await?;
+        answer.elsewhere |= !home;
         if is_pypi(&answer.url) {
             return Err(InventoryError::PyPi);
         }

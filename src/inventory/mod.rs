@@ -5,16 +5,17 @@ mod identity;
 mod list;
 mod netrc;
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use self::fetch::{Answer, fetch};
-use crate::config::{InventorySource, KeptList, Settings, kept};
+use crate::config::{FailedAssertion, InventorySource, KeptList, Settings, kept};
 use crate::name::ProjectName;
 use crate::policy::{CompileError, Names, Policy, Rule};
 use crate::proxy::Shared;
@@ -30,14 +31,33 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// A list that loses at least half of its names, and at least this many, is more likely broken than short.
 const SUSPICIOUS_LOSS: usize = 10;
 
-/// So often in a row a list must be short to be believed.
-const BELIEVED_AFTER: u32 = 3;
+/// So often in a row, and so long, a list must be short to be believed: an index that is being restored from a backup,
+/// or that has forgotten who may see what, is mended within a working day.
+const BELIEVED_AFTER: (u32, Duration) = (3, Duration::from_secs(8 * 3600));
+
+/// The short lists that came in a row, and when the first did.
+#[derive(Debug, Default)]
+struct Short(Option<(u32, Instant)>);
+
+impl Short {
+    /// Whether a list of `now` names is to be believed after one of `before`.
+    fn believes(&mut self, before: usize, now: usize, at: Instant) -> bool {
+        if !has_shrunk(before, now) {
+            self.0 = None;
+            return true;
+        }
+        let (times, since) = self.0.map_or((1, at), |(times, since)| (times.saturating_add(1), since));
+        self.0 = Some((times, since));
+        // Nothing at all is never believed: some servers show an empty list to whom they should refuse.
+        now > 0 && times >= BELIEVED_AFTER.0 && at.saturating_duration_since(since) >= BELIEVED_AFTER.1
+    }
+}
 
 /// What is known of each inventory, and the rules beside which it is in force.
 #[derive(Debug)]
 pub(crate) struct Inventories(Mutex<Known>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     rules: Vec<Rule>,
     lists: Vec<Option<KeptList>>,
@@ -63,7 +83,7 @@ impl Inventories {
 
     /// Puts `rules` in force beside the lists that are known.
     pub(crate) fn set_rules(&self, shared: &Shared, rules: Vec<Rule>) -> Result<(), CompileError> {
-        self.change(shared, |known| known.rules = rules)
+        self.change(shared, |known| known.rules = rules, |_fine| Ok(()))
     }
 
     fn list(&self, at: usize) -> Option<KeptList> {
@@ -73,17 +93,43 @@ impl Inventories {
 
     /// The one place where the policy changes while the proxy runs: under the lock, so that of a reload and a refresh at
     /// the same time none is lost.
-    fn change(&self, shared: &Shared, change: impl FnOnce(&mut Known)) -> Result<(), CompileError> {
+    /// What `check` refuses changes nothing.
+    fn change<E: From<CompileError>>(
+        &self,
+        shared: &Shared,
+        change: impl FnOnce(&mut Known),
+        check: impl FnOnce(&Policy) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut known);
+        let mut changed = known.clone();
+        change(&mut changed);
         let lists: Vec<Option<Arc<Names>>> =
-            known.lists.iter().map(|list| list.as_ref().map(|list| Arc::clone(&list.names))).collect();
+            changed.lists.iter().map(|list| list.as_ref().map(|list| Arc::clone(&list.names))).collect();
         let today = OffsetDateTime::now_utc().date();
-        let policy = shared.settings.policy_with(known.rules.clone(), lists, today)?;
+        let policy = shared.settings.policy_with(changed.rules.clone(), lists, today)?;
+        check(&policy)?;
         warn_of_broken_assertions(&shared.settings, &policy);
+        *known = changed;
         shared.policy.store(Arc::new(policy));
         Ok(())
     }
+}
+
+/// Why a new list is not put in force.
+#[derive(Debug, thiserror::Error)]
+enum ChangeError {
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error("{0}")]
+    Assertion(Box<FailedAssertion>),
+}
+
+/// Refuses a policy that leaves a name bare which is asserted to be protected, and is until now.
+fn keeps_what_is_asserted(settings: &Settings, now: &Policy, then: &Policy) -> Result<(), ChangeError> {
+    let bare = |policy: &Policy| settings.sure_failures(policy).into_iter().filter(|failed| failed.assertion.protected);
+    let already: HashSet<String> = bare(now).map(|failed| failed.assertion.written).collect();
+    let lost = bare(then).find(|failed| !already.contains(&failed.assertion.written));
+    lost.map_or(Ok(()), |failed| Err(ChangeError::Assertion(failed.into())))
 }
 
 /// A list may take away what an assertion of the config needs; the names of the index are protected nevertheless.
@@ -100,7 +146,7 @@ pub(crate) async fn start(shared: &Arc<Shared>) {
     if shared.settings.inventories.is_empty() {
         return;
     }
-    if let Err(error) = shared.inventories.change(shared, |_| {}) {
+    if let Err(error) = shared.inventories.change(shared, |_| {}, |_fine| Ok::<_, CompileError>(())) {
         error!(%error, "cannot put the inventories in force");
     }
     let (first, mut all_tried) = mpsc::channel::<()>(1);
@@ -120,7 +166,7 @@ async fn keep_fresh(shared: Arc<Shared>, at: usize, first: mpsc::Sender<()>) {
     if source.url.as_url().scheme() == "http" && !is_local(source) {
         warn!(id = source.id, "the inventory is asked over plain http: whoever is on the way can change its list");
     }
-    let (mut first, mut failures, mut shrunk) = (Some(first), 0_u32, 0_u32);
+    let (mut first, mut failures, mut short) = (Some(first), 0_u32, Short::default());
     loop {
         let known = shared.inventories.list(at);
         let pause = match fetch(&shared.fetcher, source, known.as_ref()).await {
@@ -128,7 +174,7 @@ async fn keep_fresh(shared: Arc<Shared>, at: usize, first: mpsc::Sender<()>) {
                 failures = 0;
                 shared
                     .metrics
-                    .inventory_fetched(&source.id, take(&shared, at, source, known, answer, &mut shrunk).await);
+                    .inventory_fetched(&source.id, take(&shared, at, source, known, answer, &mut short).await);
                 source.refresh
             }
             Err(problem) => {
@@ -155,18 +201,18 @@ async fn take(
     source: &InventorySource,
     known: Option<KeptList>,
     answer: Answer,
-    shrunk: &mut u32,
+    short: &mut Short,
 ) -> &'static str {
     let (list, nameless, word) = match (answer, known) {
         (Answer::List(list, nameless), known) => {
             let before = known.as_ref().map_or(0, |known| known.names.len());
-            if has_shrunk(before, list.names.len()) {
-                *shrunk += 1;
-                if *shrunk < BELIEVED_AFTER {
-                    let (id, now) = (&source.id, list.names.len());
-                    warn!(id, before, now, "the list of an inventory has shrunk by half or more: the old one is kept");
-                    return "shrunk";
-                }
+            if !short.believes(before, list.names.len(), Instant::now()) {
+                let (id, now) = (&source.id, list.names.len());
+                let kept = kept::file_of(source, &shared.settings.state_folder());
+                let advice = "if it is right, delete the kept list and start anew";
+                let what = "the list of an inventory has shrunk by half or more: the old one stays";
+                warn!(id, before, now, kept = %kept.display(), advice, "{what}");
+                return "shrunk";
             }
             let word = if known.is_some_and(|known| known.names == list.names) { "same" } else { "changed" };
             (list, nameless, word)
@@ -174,7 +220,6 @@ async fn take(
         (Answer::Unchanged, Some(known)) => (KeptList { fetched: OffsetDateTime::now_utc(), ..known }, 0, "unchanged"),
         (Answer::Unchanged, None) => return "failed",
     };
-    *shrunk = 0;
     if list.names.is_empty() {
         // Some servers show nothing instead of refusing.
         warn!(id = source.id, url = %source.url, "the inventory lists nothing: check as whom it is asked");
@@ -185,27 +230,28 @@ async fn take(
     }
     let (shared, source) = (Arc::clone(shared), source.clone());
     let kept = tokio::task::spawn_blocking(move || {
-        if let Err(problem) = kept::write(&source, &shared.settings.state_folder(), &list) {
-            error!(id = source.id, %problem, "cannot keep the list of an inventory: a restart would be without it");
-        }
         let names = list.names.len();
         let put = |known: &mut Known| {
             if let Some(place) = known.lists.get_mut(at) {
-                *place = Some(list);
+                *place = Some(list.clone());
             }
         };
+        let holds = |policy: &Policy| keeps_what_is_asserted(&shared.settings, &shared.policy(), policy);
         if word != "changed" {
             put(&mut shared.inventories.0.lock().unwrap_or_else(PoisonError::into_inner));
-            return;
+        } else if let Err(error) = shared.inventories.change(&shared, put, holds) {
+            error!(id = source.id, %error, "the new list of an inventory is not taken, the old one stays");
+            return "refused";
+        } else {
+            info!(id = source.id, names, nameless, policy = shared.policy().fingerprint(), "inventory changed");
         }
-        match shared.inventories.change(&shared, put) {
-            Ok(()) => {
-                info!(id = source.id, names, nameless, policy = shared.policy().fingerprint(), "inventory changed");
-            }
-            Err(error) => error!(id = source.id, %error, "cannot put an inventory in force"),
+        // Only what is in force: a restart must not bring what was refused.
+        if let Err(problem) = kept::write(&source, &shared.settings.state_folder(), &list) {
+            error!(id = source.id, %problem, "cannot keep the list of an inventory: a restart would be without it");
         }
+        word
     });
-    if kept.await.is_err() { "failed" } else { word }
+    kept.await.unwrap_or("failed")
 }
 
 /// Fetches and keeps the lists that have never come; for a command that runs once.
@@ -229,7 +275,7 @@ fn lists_pypi(names: &Names) -> bool {
 }
 
 const fn has_shrunk(before: usize, now: usize) -> bool {
-    now.saturating_mul(2) <= before && before.saturating_sub(now) >= SUSPICIOUS_LOSS
+    (before > 0 && now == 0) || now.saturating_mul(2) <= before && before.saturating_sub(now) >= SUSPICIOUS_LOSS
 }
 
 fn is_local(source: &InventorySource) -> bool {
@@ -254,18 +300,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_loses_half_is_suspicious_unless_it_is_tiny() {
+    fn a_list_that_loses_half_or_all_is_suspicious() {
         for (before, now, shrunk) in [
             (100, 50, true),
             (100, 51, false),
             (10, 0, true),
-            (9, 0, false),
+            (9, 0, true),
+            (1, 0, true),
             (0, 0, false),
             (18, 9, false),
             (5, 50, false),
         ] {
             assert_eq!(has_shrunk(before, now), shrunk, "{before} {now}");
         }
+    }
+
+    #[test]
+    fn a_short_list_is_believed_after_a_working_day_and_an_empty_one_never() {
+        let begun = Instant::now();
+        let hours = |hours: u64| begun + Duration::from_secs(hours * 3600);
+        let mut short = Short::default();
+        for (at, now, believed) in
+            [(0, 40, false), (1, 40, false), (7, 40, false), (8, 40, true), (9, 80, true), (10, 40, false)]
+        {
+            assert_eq!(short.believes(100, now, hours(at)), believed, "{at} {now}");
+        }
+        let mut short = Short::default();
+        assert_eq!([0, 5, 10, 500].map(|at| short.believes(3, 0, hours(at))), [false; 4]);
+        assert!(Short::default().believes(0, 0, begun), "nothing was there before");
     }
 
     #[test]

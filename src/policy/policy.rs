@@ -133,6 +133,12 @@ impl Policy {
         self.listed.first().and_then(|first| self.rules.get(..first.rule)).unwrap_or(&self.rules)
     }
 
+    /// Whether there are inventories beside the rules.
+    #[must_use]
+    pub const fn has_inventories(&self) -> bool {
+        !self.listed.is_empty()
+    }
+
     /// Whether it is known of each inventory what it lists.
     #[must_use]
     pub fn knows_all(&self) -> bool {

@@ -34,7 +34,7 @@ use crate::inventory::Inventories;
 use crate::name::HostName;
 use crate::net::dial::Dialer;
 use crate::net::listen::{Admission, BindError, Listener};
-use crate::policy::Policy;
+use crate::policy::{CompileError, Policy};
 use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
@@ -209,20 +209,28 @@ impl Proxy {
     }
 
     /// Puts `policy` in force for the requests that begin from now on; of inventories, what is known here and now.
-    pub fn set_policy(&self, policy: Policy) {
-        if self.shared.settings.inventories.is_empty() {
+    ///
+    /// An inventory that was not there at the start is asked for its list by nobody, and stays out.
+    ///
+    /// # Errors
+    /// [`CompileError`] if its rules are too many beside the inventories; the policy from before stays.
+    pub fn set_policy(&self, policy: Policy) -> Result<(), CompileError> {
+        if self.shared.settings.inventories.is_empty() && !policy.has_inventories() {
             self.shared.policy.store(Arc::new(policy));
-        } else if self.shared.inventories.set_rules(&self.shared, policy.own_rules().to_vec()).is_err() {
-            // These very rules have been compiled already; beside fewer names at most.
-            self.shared.policy.store(Arc::new(policy));
+            return Ok(());
         }
+        self.shared.inventories.set_rules(&self.shared, policy.own_rules().to_vec())
     }
 
     /// Puts the policy of a config that was read again in force, and says so.
-    pub fn accept_config(&self, policy: Policy) {
-        self.set_policy(policy);
+    ///
+    /// # Errors
+    /// As [`Proxy::set_policy`].
+    pub fn accept_config(&self, policy: Policy) -> Result<(), CompileError> {
+        self.set_policy(policy)?;
         self.shared.standing.accepted();
         self.shared.metrics.reloaded(true);
+        Ok(())
     }
 
     /// Says that the config on disk is refused, because of this error: what is in force stays.

@@ -42,7 +42,7 @@ impl Standing {
 }
 
 /// The gist of an error as the config's mistakes are printed: its first sentence and the first place.
-fn one_line(error: &str) -> String {
+pub(crate) fn one_line(error: &str) -> String {
     let mut lines = error.lines().map(|line| line.trim()).filter(|line| !line.is_empty());
     let mut gist = String::new();
     for line in lines.by_ref() {

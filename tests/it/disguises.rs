@@ -537,7 +537,7 @@ async fn one_answer_one_policy() {
     let changing = async {
         tokio::time::sleep(Duration::from_millis(150)).await;
         let nothing = namewall::policy::Policy::compile(Vec::new(), time::OffsetDateTime::now_utc().date()).unwrap();
-        world.proxy.set_policy(nothing);
+        world.proxy.set_policy(nothing).unwrap();
     };
     let (answer, ()) = tokio::join!(world.get("/simple/"), changing);
     assert_eq!(answer.json()["projects"].as_array().unwrap().len(), 4000);

@@ -252,7 +252,7 @@ async fn what_is_kept_is_for_its_owner_alone_and_read_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_list_that_shrinks_must_do_so_three_times() {
+async fn a_list_that_shrinks_suddenly_stays_as_it_was() {
     let many: Vec<String> = (0..30).map(|number| format!("acme-{number}")).chain(["innocent".to_owned()]).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let index = Index::start(&many).await;
@@ -264,12 +264,33 @@ async fn a_list_that_shrinks_must_do_so_three_times() {
     };
     let before = index.asked().iter().filter(|(_, _, status)| *status == 200).count();
     index.serve(&["acme-1"]);
-    until("two short lists", async || whole(before + 2)).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("short lists", async || whole(before + 4)).await;
+    index.serve(&[]);
+    until("empty lists", async || whole(before + 6)).await;
     assert_eq!(status(&world, "innocent").await, 404);
-    until("the short list", async || status(&world, "innocent").await == 200).await;
-    assert!(whole(before + 3));
+    // One that is as long again is news.
+    let (_, rest) = many.split_last().unwrap();
+    index.serve(rest);
+    until("the other list", async || status(&world, "innocent").await == 200).await;
     assert_eq!(status(&world, "acme-1").await, 404);
+}
+
+#[tokio::test]
+async fn a_list_takes_nothing_away_that_is_asserted_to_be_protected() {
+    let index = Index::start(&["innocent", "disguise"]).await;
+    let config = index.config("[[assert]]\nprotected = [\"innocent\"]\n");
+    let world = World::with(pypi(), &config).await;
+    assert_eq!(status(&world, "innocent").await, 404);
+    index.serve(&["disguise", "acmetool"]);
+    let answered = |count: usize| index.asked().iter().filter(|(_, _, status)| *status == 200).count() >= count;
+    until("the new list", async || answered(3)).await;
+    assert_eq!([status(&world, "innocent").await, status(&world, "acmetool").await], [404, 200]);
+    // Nor does a restart.
+    let world = world.restarted(&config).await;
+    assert_eq!(status(&world, "innocent").await, 404);
+    index.serve(&["innocent", "acmetool"]);
+    until("a list that keeps it", async || status(&world, "acmetool").await == 404).await;
+    assert_eq!(status(&world, "disguise").await, 200);
 }
 
 #[tokio::test]
@@ -304,10 +325,15 @@ async fn credentials_are_sent_to_the_index_alone() {
     index.behave(|index| index.redirect = Some(to));
     until("the other list", async || status(&world, "disguise").await == 404).await;
     assert!(other.asked().iter().all(|(_, headers, _)| !headers.contains_key(header::AUTHORIZATION)));
+    // Nor on its further pages there.
+    other.behave(|index| (index.names, index.page_size) = (vec!["disguise".into(), "acmetool".into()], Some(1)));
+    until("the second page", async || status(&world, "acmetool").await == 404).await;
+    assert!(other.asked().iter().any(|(uri, ..)| uri.ends_with("?page=1")));
+    assert!(other.asked().iter().all(|(_, headers, _)| !headers.contains_key(header::AUTHORIZATION)));
     // A page in HTML somewhere else is most likely one to sign in.
-    other.behave(|index| *index = Behaviour { html: true, names: vec!["acmetool".to_owned()], ..Behaviour::default() });
+    other.behave(|index| *index = Behaviour { html: true, names: vec!["innocent".to_owned()], ..Behaviour::default() });
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert_eq!((status(&world, "disguise").await, status(&world, "acmetool").await), (404, 200));
+    assert_eq!((status(&world, "disguise").await, status(&world, "innocent").await), (404, 200));
 }
 
 async fn admin(world: &World, path: &str) -> String {
@@ -345,13 +371,25 @@ async fn the_admin_listener_tells_of_inventories() {
 }
 
 #[tokio::test]
+async fn an_inventory_that_comes_with_a_reload_waits_for_a_restart() {
+    let world = World::with(pypi(), "[[protect]]\nid = \"own\"\nnames = [\"disguise\"]\n").await;
+    assert_eq!(status(&world, "innocent").await, 200);
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::start(&["acme-core"]).await;
+    let settings = settings(folder.path(), &index.config("[[protect]]\nid = \"new\"\nnames = [\"acmetool\"]\n"), &[]);
+    world.proxy.set_policy(settings.policy(time::OffsetDateTime::now_utc().date()).unwrap()).unwrap();
+    // Nobody would ever ask for its list: the proxy would be closed for good.
+    assert_eq!([status(&world, "innocent").await, status(&world, "acmetool").await], [200, 404]);
+}
+
+#[tokio::test]
 async fn a_reload_of_the_rules_forgets_no_list() {
     let index = Index::start(&["acme-core"]).await;
     let world = World::with(pypi(), &index.config("")).await;
     assert_eq!(status(&world, "acme-core").await, 404);
     let rule = Rule { names: vec![Pattern::parse("disguise").unwrap()], id: "new".to_owned(), ..Rule::default() };
     let today = time::OffsetDateTime::now_utc().date();
-    world.proxy.set_policy(Policy::compile(vec![rule], today).unwrap());
+    world.proxy.set_policy(Policy::compile(vec![rule], today).unwrap()).unwrap();
     for name in ["acme-core", "disguise"] {
         assert_eq!(status(&world, name).await, 404, "{name}");
     }

@@ -124,7 +124,7 @@ impl Report {
             assertions: settings.assertions.len(),
             hosts: settings.sites.len(),
         };
-        let failed = settings.check_assertions(policy);
+        let failed = settings.sure_failures(policy);
         Self {
             sources: settings.source.iter().map(|path| path.display().to_string()).collect(),
             policy: Some(policy.fingerprint().to_owned()),

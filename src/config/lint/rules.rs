@@ -13,7 +13,7 @@ const SOON: i64 = 14;
 pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
     let mut lints = Vec::new();
     let in_force: Vec<&Rule> = settings.rules.iter().filter(|rule| rule.is_in_force(today)).collect();
-    if !in_force.iter().any(|rule| rule.mode == Mode::Enforce) {
+    if settings.inventories.is_empty() && !in_force.iter().any(|rule| rule.mode == Mode::Enforce) {
         let message = if in_force.is_empty() {
             "no rule is in force, so nothing is protected"
         } else {
