@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy};
+use super::{Common, Failure, Outcome, asserted_policy, knows_enough};
 use crate::name::{ProjectName, Subject};
 use crate::policy::Policy;
 use crate::proxy::judge::PolicyJudge;
@@ -48,6 +48,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         console.error(format_args!("404: the project is protected by rule {}", found.rule.id));
         return Ok(Outcome::Finding);
     }
+    knows_enough(&policy)?;
     let mut input = io::stdin().lock();
     let mut first = [0];
     let length = input.read(&mut first)?;

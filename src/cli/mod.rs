@@ -226,6 +226,13 @@ fn asserted_policy_on(today: Date, settings: &Settings) -> Result<Policy, Failur
     Err(Failure::Usage(format!("an assertion of the config does not hold:\n  {}", lines.join("\n  "))))
 }
 
+/// Refuses to call anything unprotected while it is not known what an inventory lists; the proxy answers nothing then.
+fn knows_enough(policy: &Policy) -> Result<(), Failure> {
+    let Some(id) = policy.missing().next() else { return Ok(()) };
+    let help = "`namewall claimed` fetches it, as `namewall serve` does";
+    Err(Failure::Io(std::io::Error::other(format!("what inventory `{id}` lists has never come here: {help}"))))
+}
+
 /// Says which rules protect nothing any more, or soon won't: whoever relies on one must not find out by what it let in.
 fn tell_of_expiry(rules: &[Rule], today: Date) {
     for rule in rules {

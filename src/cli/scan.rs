@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{Console, Style};
-use super::{Common, Failure, Outcome, asserted_policy};
+use super::{Common, Failure, Outcome, asserted_policy, knows_enough};
 use crate::clients::scan::{Finding, Level, Report, as_json, as_sarif, default_caches, scan};
 use crate::config::environment::Environment;
 
@@ -61,6 +61,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         console.error(printable(&line));
     }
     let some = report.count(Level::Error) > 0 || arguments.strict && !report.findings.is_empty();
+    if !some {
+        knows_enough(&policy)?;
+    }
     Ok(match (report.unread.is_empty(), some) {
         // What wasn't read may hold anything: "some" would sound as if that were all.
         (false, _) => Outcome::Untrusted,

@@ -425,6 +425,38 @@ fn explain_judges_by_what_was_kept() {
     assert_eq!(explain("requests").0, Some(0));
 }
 
+#[test]
+fn nothing_is_called_unprotected_while_a_list_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let config = "[[inventory]]\nid = \"corp\"\nurl = \"https://pypi.acme.example/simple/\"\n";
+    let rule = "[[protect]]\nid = \"own\"\nnames = [\"own\"]\n";
+    let more = "[[assert]]\nprotected = [\"acme-core\"]\n";
+    std::fs::write(path("namewall.toml"), format!("{config}{rule}{more}")).unwrap();
+    std::fs::write(path("requirements.txt"), "requests==2.0\n").unwrap();
+    std::fs::write(path("names"), "requests\n").unwrap();
+    std::fs::write(path("page"), r#"{"meta": {"api-version": "1.0"}, "projects": []}"#).unwrap();
+    let namewall = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_namewall"));
+        command.args(arguments).current_dir(folder.path()).env_clear().env("HOME", folder.path());
+        let output = command.stdin(std::fs::File::open(path("page")).unwrap()).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (arguments, code) in [
+        (&["explain", "requests"][..], 3),
+        (&["filter", "--as", "root"], 3),
+        (&["scan", "requirements.txt"], 3),
+        (&["check", "--preview", "names"], 4),
+    ] {
+        let (found, told) = namewall(arguments);
+        assert!(told.contains("what inventory `corp` lists has never come here"), "{arguments:?}: {told}");
+        assert_eq!(found, code, "{arguments:?}: {told}");
+    }
+    assert_eq!(namewall(&["explain", "own"]).0, 1, "a rule is enough");
+    let (code, told) = namewall(&["check"]);
+    assert_eq!(code, 0, "what a list protects can't be asserted without it: {told}");
+}
+
 fn settings(folder: &std::path::Path, config: &str, variables: &[(&str, &str)]) -> Settings {
     let path = folder.join("namewall.toml");
     std::fs::write(&path, format!("[ca]\ndir = {:?}\n{config}", folder.join("ca"))).unwrap();

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use self::preview::PreviewError;
 use self::report::Report;
 use super::output::Console;
-use super::{Common, Failure, Outcome, mirrors};
+use super::{Common, Failure, Outcome, knows_enough, mirrors};
 use crate::config::discover::SCHEMA;
 use crate::config::environment::Environment;
 use crate::telemetry::log::Verbosity;
@@ -85,6 +85,9 @@ fn examine(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     report.mirrors = mirrors::used(&settings.sites, &Environment::from_process());
     report.note = mirrors::said(&settings.sites, common.verbosity());
     if let Some(list) = &arguments.preview {
+        if let Err(unknown) = knows_enough(&policy) {
+            report.distrust(unknown.to_string().trim_start_matches("error: ").to_owned());
+        }
         match preview::of(&policy, list, arguments.top, today) {
             Ok(preview) => report.preview = Some(preview),
             Err(PreviewError::Unreadable(why)) => return Err(Failure::Usage(why)),

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use self::findings::{Findings, Judges};
 use self::thing::Thing;
 use super::output::Console;
-use super::{Common, Failure, Outcome};
+use super::{Common, Failure, Outcome, knows_enough};
 use crate::config::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         return Err(Failure::Usage(unreadable.join("\nerror: ")));
     }
     let any = findings.iter().any(|found| found.verdict.protected.is_some());
-    Ok(if any { Outcome::Finding } else { Outcome::Fine })
+    if any {
+        return Ok(Outcome::Finding);
+    }
+    knows_enough(&policy)?;
+    Ok(Outcome::Fine)
 }
 
 /// Understands everything that is asked about; what can't be understood doesn't keep the rest from being answered.
