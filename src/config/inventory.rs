@@ -142,9 +142,19 @@ pub(super) fn inventories(
     sources
 }
 
+/// The variable of the environment that says `name` (such as `TOKEN`) of the inventory `id`.
+fn variable(id: &str, name: &str) -> String {
+    format!("NAMEWALL_INVENTORY_{}_{name}", as_variable(id))
+}
+
+/// An id as it stands in the name of a variable.
+fn as_variable(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
 /// An id names a rule or an inventory, and nothing else tells them apart.
 fn report_twins(document: &Document, mistakes: &mut Mistakes<'_>) {
-    let mut lines = HashMap::new();
+    let (mut lines, mut variables) = (HashMap::new(), HashMap::new());
     let of_rules = document.raw.protect.iter().filter_map(|rule| rule.get_ref().id.as_ref()).map(|id| (id, false));
     let own = document.raw.inventory.iter().filter_map(|table| table.get_ref().id.as_ref()).map(|id| (id, true));
     for (id, own) in of_rules.chain(own) {
@@ -159,7 +169,16 @@ fn report_twins(document: &Document, mistakes: &mut Mistakes<'_>) {
                 let message = format!("the id `{written}` is kept for the rule that `{maker}` makes");
                 mistakes.report(&id.span(), Wrong::new(message, "give this inventory another id"));
             }
-            _ => drop(lines.insert(written, line)),
+            _ => {
+                let twin = if own { variables.insert(as_variable(written), written) } else { None };
+                if let Some(twin) = twin {
+                    let token = variable(written, "TOKEN");
+                    let message = format!("the ids `{written}` and `{twin}` make the same variable, `{token}`");
+                    let help = "give this inventory an id that differs in its letters or digits";
+                    mistakes.report(&id.span(), Wrong::new(message, help));
+                }
+                lines.insert(written, line);
+            }
         }
     }
 }
@@ -240,11 +259,7 @@ fn credentials(
     mistakes: &mut Mistakes<'_>,
 ) -> Credentials {
     let in_url = url.and_then(taken_out);
-    let variable = |name: &str| {
-        let id: String =
-            id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-        environment.var(&format!("NAMEWALL_INVENTORY_{id}_{name}")).and_then(|value| value.to_str()).map(str::to_owned)
-    };
+    let variable = |name| environment.var(&variable(id, name)).and_then(|value| value.to_str()).map(str::to_owned);
     let path = |text: &Option<Text>, mistakes: &mut Mistakes<'_>| {
         let text = text.as_ref()?;
         let parsed = value::path(text.get_ref(), mistakes.source().folder(text.span().start));

@@ -80,6 +80,11 @@ fn mistakes_of_single_values() {
         ("connect-to twice", "[upstream.connect-to]\n\"pypi.org:443\" = \"a:1\"\n\"PyPI.org:443\" = \"b:2\"\n"),
         ("an inventory of nothing", "[[inventory]]\n"),
         ("an inventory of PyPI", "[[inventory]]\nid = \"corp\"\nurl = \"https://PyPI.org/simple/\"\n"),
+        (
+            "inventories that can't be told apart",
+            "[[inventory]]\nid = \"a-b\"\nurl = \"https://a.example/\"\n\n[[inventory]]\nid = \"A_b\"\nurl = \"https://b.example/\"\n",
+        ),
+        ("an inventory like a rule", "[[inventory]]\nid = \"environment\"\nurl = \"https://a.example/\"\n"),
         ("an inventory by FTP", "[[inventory]]\nid = \"corp\"\nurl = \"ftp://u:hunter2@pypi.acme.example/\"\n"),
         (
             "an inventory with two identities",
