@@ -58,7 +58,7 @@ pub(super) fn look_at(settings: &Settings) -> Look {
 
 /// The files that `settings` were read from.
 fn files(settings: &Settings) -> Vec<PathBuf> {
-    settings.files().iter().chain(settings.watched()).cloned().collect()
+    settings.files().iter().chain(settings.watched()).chain(settings.folders()).cloned().collect()
 }
 
 fn today() -> Date {

@@ -66,6 +66,7 @@ pub(super) fn compile(
         decisions: path(log.decisions.as_ref(), &mut mistakes),
         files: gathered.files(),
         watched: gathered.watched.clone(),
+        folders: gathered.folders.clone(),
         blank: gathered.blank(),
     };
     mistakes.or(settings)

@@ -33,6 +33,8 @@ pub(super) struct Gathered {
     pub(super) sources: Sources,
     /// The folders in which a new file would be included.
     pub(super) watched: Vec<PathBuf>,
+    /// The folders that the wildcards of a pattern lead to.
+    pub(super) folders: Vec<PathBuf>,
     known: HashSet<PathBuf>,
     wrong_includes: Vec<(Range<usize>, Wrong)>,
     unusable: Vec<Mistake>,
@@ -46,6 +48,7 @@ impl Gathered {
         let mut gathered = Self {
             sources: Sources::new(config),
             watched: Vec::new(),
+            folders: Vec::new(),
             known,
             wrong_includes: Vec::new(),
             unusable: Vec::new(),
@@ -96,6 +99,7 @@ impl Gathered {
             return wrong.err().into_iter().collect();
         }
         self.watched.push(folder.join(without_wildcards(pattern)));
+        self.folders.extend(folders(&folder, pattern));
         let (files, mut wrong) = matching(&folder, pattern);
         for path in files {
             // As its user would write it, who knows the config file under a shorter name than we do.
@@ -159,6 +163,17 @@ fn matching(folder: &Path, pattern: &str) -> (Vec<PathBuf>, Vec<Wrong>) {
     }
     files.sort();
     (files, wrong)
+}
+
+/// The folders whose files `pattern` may name, as far as wildcards lead to them.
+fn folders(folder: &Path, pattern: &str) -> Vec<PathBuf> {
+    // What can't be looked up is told of where its files are looked up.
+    let Some(folder) = folder.to_str().map(Pattern::escape) else { return Vec::new() };
+    let parents = Path::new(pattern).ancestors().skip(1);
+    let wild = parents.filter(|parent| parent.to_string_lossy().contains(WILDCARDS));
+    let found =
+        wild.filter_map(|parent| glob::glob_with(&Path::new(&folder).join(parent).to_string_lossy(), OPTIONS).ok());
+    found.flatten().filter_map(Result::ok).filter(|path| path.is_dir()).collect()
 }
 
 /// The folders of `pattern` up to the first wildcard.

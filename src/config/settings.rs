@@ -59,6 +59,7 @@ pub struct Settings {
     pub decisions: Option<PathBuf>,
     pub(super) files: Vec<PathBuf>,
     pub(super) watched: Vec<PathBuf>,
+    pub(super) folders: Vec<PathBuf>,
     /// Those of `files` that had nothing in them, not even a comment.
     pub(super) blank: Vec<PathBuf>,
 }
@@ -92,10 +93,16 @@ impl Settings {
 
     /// The folders in which a new file may be included: of each pattern of `include` the part before the first wildcard.
     ///
-    /// One of them need not exist yet. With `**`, or a wildcard in a folder's name, any folder below it counts, too.
+    /// One of them need not exist yet. Of those below, [`Settings::folders`] are what wildcards lead to.
     #[must_use]
     pub fn watched(&self) -> &[PathBuf] {
         &self.watched
+    }
+
+    /// The folders that wildcards of `include` lead to: in each of them a new file may be included, too.
+    #[must_use]
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
     }
 }
 

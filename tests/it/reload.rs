@@ -156,6 +156,24 @@ fn a_signal_reads_the_rules_and_a_broken_config_changes_nothing() {
 }
 
 #[test]
+fn a_file_that_comes_into_a_folder_below_is_noticed() {
+    let serving = Serving::new(50, |folder| {
+        fs::create_dir_all(folder.join("teams/a/rules")).unwrap();
+        fs::write(folder.join("namewall.toml"), format!("include = [\"teams/*/rules/*.toml\"]\n{}", rule("one")))
+            .unwrap();
+    });
+    let first = serving.fingerprint();
+    fs::write(serving.path("teams/a/rules/two.toml"), rule("two")).unwrap();
+    let second = serving.until_other_than(&first);
+    fs::create_dir(serving.path("teams/b")).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    fs::create_dir(serving.path("teams/b/rules")).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    fs::write(serving.path("teams/b/rules/three.toml"), rule("three")).unwrap();
+    serving.until_other_than(&second);
+}
+
+#[test]
 fn an_assertion_that_fails_changes_nothing() {
     let serving = Serving::of(50, &rule("one"));
     let before = serving.fingerprint();
