@@ -114,7 +114,18 @@ impl<'p> Keeper<'p> {
         let (seen, loaded) = aside(move || {
             // First: what changes while we read is a change.
             let seen = look_at(&running);
-            (seen, load(&overrides, &running, today).map_err(|failure| failure.to_string()))
+            let load = || load(&overrides, &running, today).map_err(|failure| failure.to_string());
+            match load() {
+                // Other files hold the config now. Which they are is known only after they were read.
+                Ok((settings, _)) if files(&settings) != files(&running) => {
+                    let seen_now = look_at(&settings);
+                    match load() {
+                        Ok(loaded) => (seen_now, Ok(loaded)),
+                        Err(error) => (seen, Err(error)),
+                    }
+                }
+                loaded => (seen, loaded),
+            }
         })
         .await?;
         self.watch.has_read(seen);
@@ -133,10 +144,6 @@ impl<'p> Keeper<'p> {
             warn!("these settings have changed and take a restart: {}", keys.join(", "));
         }
         self.warned = keys;
-        // Other files may hold the config from now on.
-        if files(&settings) != files(&self.settings) {
-            self.watch.has_read(look_at(&settings));
-        }
         (self.settings, self.day, self.refused) = (settings, today, None);
     }
 
