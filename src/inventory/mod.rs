@@ -7,7 +7,7 @@ mod netrc;
 
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
@@ -59,54 +59,60 @@ pub(crate) struct Inventories(Mutex<Known>);
 
 #[derive(Clone, Debug)]
 struct Known {
-    rules: Vec<Rule>,
+    rules: Arc<[Rule]>,
     lists: Vec<Option<KeptList>>,
+}
+
+impl Known {
+    /// What each inventory lists, as far as that is known.
+    fn names(&self) -> impl Iterator<Item = Option<&Arc<Names>>> {
+        self.lists.iter().map(|list| list.as_ref().map(|list| &list.names))
+    }
 }
 
 impl Inventories {
     /// What was kept of the inventories of `settings`.
     pub(crate) fn kept(settings: &Settings) -> Self {
-        Self(Mutex::new(Known { rules: settings.rules.clone(), lists: settings.kept_lists() }))
+        Self(Mutex::new(Known { rules: settings.rules.clone().into(), lists: settings.kept_lists() }))
     }
 
     /// Since when each list is known to be true, by id; `None` if it never came.
     pub(crate) fn fetched(&self, settings: &Settings) -> Vec<(String, Option<OffsetDateTime>, usize)> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |list: &KeptList| (list.fetched, list.names.len());
-        let pairs = settings.inventories.iter().zip(&known.lists);
-        pairs
-            .map(|(source, list)| {
-                (source.id.clone(), list.as_ref().map(|l| of(l).0), list.as_ref().map_or(0, |l| of(l).1))
-            })
-            .collect()
+        let known = self.known();
+        let told = |(source, list): (&InventorySource, &Option<KeptList>)| {
+            let fetched = list.as_ref().map(|list| list.fetched);
+            (source.id.clone(), fetched, list.as_ref().map_or(0, |list| list.names.len()))
+        };
+        settings.inventories.iter().zip(&known.lists).map(told).collect()
     }
 
     /// Puts `rules` in force beside the lists that are known.
     pub(crate) fn set_rules(&self, shared: &Shared, rules: Vec<Rule>) -> Result<(), CompileError> {
-        self.change(shared, |known| known.rules = rules, |_fine| Ok(()))
+        self.change(shared, |known| known.rules = rules.into(), |_fine| Ok(()))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn list(&self, at: usize) -> Option<KeptList> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.lists.get(at).cloned().flatten()
+        self.known().lists.get(at).cloned().flatten()
     }
 
     /// The one place where the policy changes while the proxy runs: under the lock, so that of a reload and a refresh at
-    /// the same time none is lost.
-    /// What `check` refuses changes nothing.
+    /// the same time none is lost. What `check` refuses changes nothing.
     fn change<E: From<CompileError>>(
         &self,
         shared: &Shared,
         change: impl FnOnce(&mut Known),
         check: impl FnOnce(&Policy) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         let mut changed = known.clone();
         change(&mut changed);
-        let lists: Vec<Option<Arc<Names>>> =
-            changed.lists.iter().map(|list| list.as_ref().map(|list| Arc::clone(&list.names))).collect();
         let today = OffsetDateTime::now_utc().date();
-        let policy = shared.settings.policy_with(changed.rules.clone(), lists, today)?;
+        let lists = changed.names().map(Option::<&Arc<Names>>::cloned);
+        let policy = shared.settings.policy_with(changed.rules.to_vec(), lists, today)?;
         check(&policy)?;
         warn_of_broken_assertions(&shared.settings, &policy);
         *known = changed;
@@ -146,7 +152,9 @@ pub(crate) async fn start(shared: &Arc<Shared>) {
     if shared.settings.inventories.is_empty() {
         return;
     }
-    if let Err(error) = shared.inventories.change(shared, |_| {}, |_fine| Ok::<_, CompileError>(())) {
+    // Mostly the policy is made of these very lists; to compile one takes as long as all the rest of a start.
+    let stale = !shared.policy().lists().eq(shared.inventories.known().names());
+    if stale && let Err(error) = shared.inventories.change(shared, |_| {}, |_fine| Ok::<_, CompileError>(())) {
         error!(%error, "cannot put the inventories in force");
     }
     let (first, mut all_tried) = mpsc::channel::<()>(1);
@@ -238,7 +246,7 @@ async fn take(
         };
         let holds = |policy: &Policy| keeps_what_is_asserted(&shared.settings, &shared.policy(), policy);
         if word != "changed" {
-            put(&mut shared.inventories.0.lock().unwrap_or_else(PoisonError::into_inner));
+            put(&mut shared.inventories.known());
         } else if let Err(error) = shared.inventories.change(&shared, put, holds) {
             error!(id = source.id, %error, "the new list of an inventory is not taken, the old one stays");
             return "refused";

@@ -139,6 +139,11 @@ impl Policy {
         !self.listed.is_empty()
     }
 
+    /// What each inventory lists, in their order; `None` as long as that is not known.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = Option<&Arc<Names>>> {
+        self.listed.iter().map(|list| list.names.as_ref())
+    }
+
     /// Whether it is known of each inventory what it lists.
     #[must_use]
     pub fn knows_all(&self) -> bool {
