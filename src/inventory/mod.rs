@@ -225,7 +225,11 @@ async fn take(
             let word = if known.is_some_and(|known| known.names == list.names) { "same" } else { "changed" };
             (list, nameless, word)
         }
-        (Answer::Unchanged, Some(known)) => (KeptList { fetched: OffsetDateTime::now_utc(), ..known }, 0, "unchanged"),
+        (Answer::Unchanged, Some(known)) => {
+            // The index has said that the long list holds: what was short before is in no row any more.
+            *short = Short::default();
+            (KeptList { fetched: OffsetDateTime::now_utc(), ..known }, 0, "unchanged")
+        }
         (Answer::Unchanged, None) => return "failed",
     };
     if list.names.is_empty() {
