@@ -28,3 +28,8 @@ pub(super) enum Otherwise {
     /// Nobody knows; the public index is possible. The words say why.
     Unknown(&'static str),
 }
+
+impl Otherwise {
+    /// For a lock that names no index where it could.
+    pub(super) const NO_INDEX: Self = Self::Unknown("a lock that names no index");
+}

@@ -10,6 +10,7 @@ mod finding;
 mod installed;
 mod json;
 mod judge;
+mod lock;
 mod pdm;
 mod pip_cache;
 mod pipenv;

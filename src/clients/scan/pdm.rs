@@ -4,16 +4,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::entry::{Entry, Otherwise};
+use super::lock;
 use super::read::Lines;
 
 #[derive(Deserialize)]
-struct Lock {
-    #[serde(default, rename = "package")]
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
+pub(super) struct Package {
     name: Spanned<String>,
     version: Option<String>,
     /// A direct URL.
@@ -31,14 +26,7 @@ struct File {
     file: Option<String>,
 }
 
-/// The packages that `text` locks.
-pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
-    let lock: Lock = toml::from_str(text)?;
-    let lines = Lines::of(text);
-    Ok(lock.packages.into_iter().map(|package| package.entry(&lines)).collect())
-}
-
-impl Package {
+impl lock::Package for Package {
     fn entry(self, lines: &Lines) -> Entry {
         let line = lines.at(self.name.span().start);
         let (mut urls, mut files): (Vec<String>, Vec<String>) = (self.url.into_iter().collect(), vec![]);
@@ -51,7 +39,7 @@ impl Package {
             project: self.name.into_inner(),
             version: self.version,
             line: Some(line),
-            otherwise: if known { Otherwise::Elsewhere } else { Otherwise::Unknown("a lock that names no index") },
+            otherwise: if known { Otherwise::Elsewhere } else { Otherwise::NO_INDEX },
             urls,
             files,
             by: None,
@@ -61,6 +49,7 @@ impl Package {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lock::read;
     use super::super::testing::found;
     use super::*;
 
@@ -99,7 +88,7 @@ version = "1.0"
 path = "./local"
 "#;
         assert_eq!(
-            found(&read(lock).unwrap()),
+            found(&read::<Package>(lock).unwrap()),
             [
                 "error acme-core:8 from \
                  https://files.pythonhosted.org/packages/a/b/c/acme_core-99.0-py3-none-any.whl",

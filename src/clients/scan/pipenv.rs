@@ -78,7 +78,7 @@ impl Package {
             (None, None, sources) if sources.iter().any(|source| is_public(&source.url)) => {
                 entry.otherwise = Otherwise::Unknown("one of several sources, the public index among them");
             }
-            (None, None, []) => entry.otherwise = Otherwise::Unknown("a lock that names no index"),
+            (None, None, []) => entry.otherwise = Otherwise::NO_INDEX,
             (None, None, _private) => {}
         }
         entry

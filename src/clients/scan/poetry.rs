@@ -4,19 +4,14 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::entry::Entry;
+use super::lock;
 use super::read::Lines;
 
 /// What a package without a source comes from (poetry's `PyPiRepository`).
 const PYPI: &str = "https://pypi.org/simple/";
 
 #[derive(Deserialize)]
-struct Lock {
-    #[serde(default, rename = "package")]
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
+pub(super) struct Package {
     name: Spanned<String>,
     version: Option<String>,
     source: Option<Source>,
@@ -36,14 +31,7 @@ struct File {
     file: Option<String>,
 }
 
-/// The packages that `text` locks.
-pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
-    let lock: Lock = toml::from_str(text)?;
-    let lines = Lines::of(text);
-    Ok(lock.packages.into_iter().map(|package| package.entry(&lines)).collect())
-}
-
-impl Package {
+impl lock::Package for Package {
     fn entry(self, lines: &Lines) -> Entry {
         let line = lines.at(self.name.span().start);
         let url = match self.source {
@@ -65,6 +53,7 @@ impl Package {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lock::read;
     use super::super::testing::found;
     use super::*;
 
@@ -106,6 +95,6 @@ resolved_reference = "0000000000000000000000000000000000000000"
 lock-version = "2.1"
 content-hash = "00"
 "#;
-        assert_eq!(found(&read(lock).unwrap()), ["error acme-core:3 from https://pypi.org/simple/"]);
+        assert_eq!(found(&read::<Package>(lock).unwrap()), ["error acme-core:3 from https://pypi.org/simple/"]);
     }
 }

@@ -57,7 +57,7 @@ impl Package {
             urls: self.index.into_iter().chain(archives.iter().filter_map(|archive| archive.url.clone())).collect(),
             files: archives.into_iter().filter_map(|archive| archive.name).collect(),
             by: None,
-            otherwise: if known { Otherwise::Elsewhere } else { Otherwise::Unknown("a lock that names no index") },
+            otherwise: if known { Otherwise::Elsewhere } else { Otherwise::NO_INDEX },
         }
     }
 }

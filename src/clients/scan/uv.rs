@@ -4,16 +4,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::entry::Entry;
+use super::lock;
 use super::read::Lines;
 
 #[derive(Deserialize)]
-struct Lock {
-    #[serde(default, rename = "package", alias = "distribution")]
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
+pub(super) struct Package {
     name: Spanned<String>,
     version: Option<String>,
     source: Option<Source>,
@@ -35,14 +30,7 @@ struct Archive {
     filename: Option<String>,
 }
 
-/// The packages that `text` locks.
-pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
-    let lock: Lock = toml::from_str(text)?;
-    let lines = Lines::of(text);
-    Ok(lock.packages.into_iter().map(|package| package.entry(&lines)).collect())
-}
-
-impl Package {
+impl lock::Package for Package {
     fn entry(self, lines: &Lines) -> Entry {
         let line = lines.at(self.name.span().start);
         let source = self.source.into_iter().flat_map(|source| [source.registry, source.url]).flatten();
@@ -60,6 +48,7 @@ impl Package {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lock::read;
     use super::super::testing::found;
     use super::*;
 
@@ -97,7 +86,7 @@ name = "acme-local"
 source = { editable = "../local" }
 "#;
         assert_eq!(
-            found(&read(lock).unwrap()),
+            found(&read::<Package>(lock).unwrap()),
             [
                 "error acme-core:11 from https://pypi.org/simple",
                 "error acme-tool:24 from \
@@ -109,6 +98,6 @@ source = { editable = "../local" }
     #[test]
     fn hostile_depth_is_an_error() {
         let deep = format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(read(&deep).is_err());
+        assert!(read::<Package>(&deep).is_err());
     }
 }

@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::finding::Report;
 use super::judge::Judge;
 use super::remedy::Tool;
-use super::{installed, pdm, pip_cache, pipenv, poetry, pylock, pyproject, read, requirements, uv, uv_cache};
+use super::{installed, lock, pdm, pip_cache, pipenv, poetry, pylock, pyproject, read, requirements, uv, uv_cache};
 use crate::policy::Policy;
 use crate::pypi::site::Sites;
 
@@ -150,9 +150,9 @@ impl Scan<'_, '_> {
             })
         };
         let entries = match tool {
-            Tool::Uv => toml(uv::read(text)),
-            Tool::Poetry => toml(poetry::read(text)),
-            Tool::Pdm => toml(pdm::read(text)),
+            Tool::Uv => toml(lock::read::<uv::Package>(text)),
+            Tool::Poetry => toml(lock::read::<poetry::Package>(text)),
+            Tool::Pdm => toml(lock::read::<pdm::Package>(text)),
             Tool::Pylock => toml(pylock::read(text)),
             Tool::Pyproject => toml(pyproject::read(text)),
             Tool::Pipenv => pipenv::read(text, |url| self.judge.is_public(url)).map_err(|why| why.to_string()),
