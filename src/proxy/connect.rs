@@ -31,8 +31,7 @@ pub(super) fn decide(sites: &Sites, target: &HostName, reached: Option<IpAddr>, 
             let misdirected = server_name.as_ref().is_some_and(|name| name != target);
             match (named, asked) {
                 // With the certificate that the client wants to see, so that it hears why nothing comes of it.
-                (Some(_), Some(site)) => Route::Intercept { site, misdirected },
-                (Some(site), None) => Route::Intercept { site, misdirected },
+                (Some(named), asked) => Route::Intercept { site: asked.unwrap_or(named), misdirected },
                 // To an address or to another name, but asking for one of ours: that is one of ours.
                 (None, Some(site)) => Route::Intercept { site, misdirected: false },
                 (None, None) if could_be_ours(target, reached, server_name.as_ref(), &first.bytes) => Route::Close,

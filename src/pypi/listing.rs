@@ -15,7 +15,7 @@ use url::Url;
 use self::collect::{Collected, Found};
 use super::html::tags;
 use super::resource::{Kind, Resource};
-use super::site::{Sites, site_of};
+use super::site::{Sites, host_and_path, site_of};
 use super::{Judge, Malformed, render};
 use crate::name::{ProjectName, Subject};
 
@@ -37,7 +37,7 @@ pub fn read(bytes: &[u8], url: &Url, sites: &Sites, judge: &mut dyn Judge) -> Re
     let page = Collected::of(tags::decode(bytes)?)?;
     let bases: Vec<Url> = page.bases.iter().filter_map(|base| url.join(base).ok()).collect();
     let mut verdicts = Verdicts { judge, names: HashMap::new() };
-    let mut kept = Vec::new();
+    let (mut kept, mut followed) = (Vec::new(), HashSet::new());
     for found in &page.found {
         match found {
             Found::Text { text, is_entry } => {
@@ -46,6 +46,8 @@ pub fn read(bytes: &[u8], url: &Url, sites: &Sites, judge: &mut dyn Judge) -> Re
                     kept.push(name);
                 }
             }
+            // An attribute's value is found in the page's text, too, and a page links to the same place often.
+            Found::Reference { written, is_link } if !followed.insert((written, is_link)) => {}
             // Parsers disagree on which `<base>` counts, and on whether this one does.
             Found::Reference { written, is_link } => {
                 for target in std::iter::once(url).chain(&bases).filter_map(|base| base.join(written).ok()) {
@@ -87,10 +89,8 @@ impl Verdicts<'_> {
 
     /// The project whose page `target` is, if nothing that it names is hidden.
     fn follow(&mut self, target: &Url, sites: &Sites) -> Option<ProjectName> {
-        let host = target.host_str().filter(|_| matches!(target.scheme(), "http" | "https"))?.parse().ok()?;
+        let (host, path) = host_and_path(target).filter(|_| matches!(target.scheme(), "http" | "https"))?;
         let site = site_of(sites, &host)?;
-        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let path = format!("{}{query}", target.path());
         let Ok(resource) = Resource::of(site.kind, &Method::GET, &path) else {
             self.names.insert((true, path), true);
             return None;

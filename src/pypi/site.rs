@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::Url;
+
 use crate::name::HostName;
 
 /// What a host serves; decides how its URLs are read.
@@ -107,6 +109,12 @@ pub fn site_of(sites: &Sites, host: &HostName) -> Option<Site> {
     // The nearest listed parent decides: `test.pypi.org` before `pypi.org`.
     let kind = host.with_parents().find_map(|name| sites.get(name))?;
     Some(Site { host: host.clone(), kind: *kind })
+}
+
+/// The host of a URL, and what is asked of it there: path and query.
+pub(crate) fn host_and_path(url: &Url) -> Option<(HostName, String)> {
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some((url.host_str()?.parse().ok()?, format!("{}{query}", url.path())))
 }
 
 /// The labels of `host` that stand before the intercepted host which it is below; none if it is one itself.

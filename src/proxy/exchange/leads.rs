@@ -5,7 +5,6 @@ use http::header::{
 };
 use http::{Method, Response};
 use percent_encoding::percent_decode_str;
-use url::Url;
 
 use super::super::body::Body;
 use super::{Exchange, named};
@@ -13,7 +12,7 @@ use crate::name::{FileName, HostName, Subject};
 use crate::policy::Match;
 use crate::pypi::refresh;
 use crate::pypi::resource::Resource;
-use crate::pypi::site::{SiteKind, site_of};
+use crate::pypi::site::{SiteKind, host_and_path, site_of};
 
 /// Fields that a client may follow, or not: one that leads to what is protected, or nowhere that we understand, goes.
 const HINTS: [HeaderName; 3] = [LINK, REFRESH, CONTENT_LOCATION];
@@ -61,10 +60,8 @@ impl Exchange {
 
     /// Where a target leads, seen from what was asked.
     fn resolve(&self, target: &str) -> Option<(HostName, String)> {
-        let base = Url::parse(&self.upstream_uri().ok()?.to_string()).ok()?;
-        let target = base.join(Some(target).filter(|target| !target.is_empty())?).ok()?;
-        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Some((target.host_str()?.parse().ok()?, format!("{}{query}", target.path())))
+        let target = Some(target).filter(|target| !target.is_empty())?;
+        host_and_path(&self.upstream_url()?.join(target).ok()?)
     }
 
     fn check_target(&self, site: SiteKind, path_and_query: &str) -> Lead<'_> {

@@ -5,6 +5,7 @@ use http::uri::Scheme;
 use http::{Method, Request, Response, Uri, Version, response};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use url::Url;
 
 use super::super::body::{Body, empty, passed, streamed};
 use super::super::headers::{
@@ -49,7 +50,12 @@ impl Exchange {
         self.shared.upstream.send(request, size, patience).await
     }
 
-    pub(super) fn upstream_uri(&self) -> Result<Uri, http::Error> {
+    /// Where an answer comes from: what is written in it starts there.
+    pub(super) fn upstream_url(&self) -> Option<Url> {
+        Url::parse(&self.upstream_uri().ok()?.to_string()).ok()
+    }
+
+    fn upstream_uri(&self) -> Result<Uri, http::Error> {
         let host = Authority { host: self.visit.site.host.clone(), port: self.visit.port };
         let authority = if host.port == 443 { host.host.to_string() } else { host.to_string() };
         Uri::builder().scheme(Scheme::HTTPS).authority(authority).path_and_query(self.resource.target.as_str()).build()

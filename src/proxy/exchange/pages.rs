@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use url::Url;
 
 use super::super::body::{Body, LARGE, Whole, empty};
 use super::super::coding::Coding;
@@ -94,7 +93,7 @@ fn filter(
         Kind::Listing => filter::Kind::Listing(&exchange.shared.settings.sites),
         _ => filter::Kind::Root,
     };
-    let url = exchange.upstream_uri().ok().and_then(|uri| Url::parse(&uri.to_string()).ok());
+    let url = exchange.upstream_url();
     let mut judge = PolicyJudge::new(&exchange.policy);
     let received = Received { kind, content_type, body: page, url: url.as_ref(), wanted };
     let filtered = filter_page(&received, &mut judge)?;
