@@ -4,10 +4,7 @@ use time::Date;
 
 use super::{Lint, LintKind};
 use crate::config::settings::Settings;
-use crate::policy::{Mode, Rule};
-
-/// How many days before its end a rule is told to be near it.
-const SOON: i64 = 14;
+use crate::policy::{Expiry, Mode, Rule};
 
 /// What is odd about the config as a whole.
 pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
@@ -40,19 +37,19 @@ pub(super) fn of_each(rules: &[Rule], today: Date) -> Vec<Lint> {
 
 fn expiry(rule: &Rule, today: Date) -> Option<Lint> {
     let last = rule.expires?;
-    let left = (last - today).whole_days();
     let help = "move `expires` if the rule is still needed, or remove the rule";
-    if left < 0 {
-        let message = format!("rule `{}` expired on {last} and protects nothing any more", rule.id);
-        return Some(Lint::of_rule(LintKind::Expired, rule, message, help));
-    }
-    let when = match left {
-        0 => "today".to_owned(),
-        1 => "tomorrow".to_owned(),
-        days => format!("in {days} days"),
+    let when = match rule.expiry(today) {
+        Expiry::Never | Expiry::Fine => return None,
+        Expiry::Expired(_) => {
+            let message = format!("rule `{}` expired on {last} and protects nothing any more", rule.id);
+            return Some(Lint::of_rule(LintKind::Expired, rule, message, help));
+        }
+        Expiry::Soon(0) => "today".to_owned(),
+        Expiry::Soon(1) => "tomorrow".to_owned(),
+        Expiry::Soon(days) => format!("in {days} days"),
     };
     let message = format!("rule `{}` expires {when}: {last} is the last day on which it protects anything", rule.id);
-    (left <= SOON).then(|| Lint::of_rule(LintKind::ExpiresSoon, rule, message, help))
+    Some(Lint::of_rule(LintKind::ExpiresSoon, rule, message, help))
 }
 
 fn without_reason(rule: &Rule) -> Option<Lint> {
