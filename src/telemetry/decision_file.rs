@@ -21,7 +21,7 @@ const BATCH: usize = 256;
 /// The way to the file. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct DecisionFile {
-    queue: mpsc::Sender<Arc<Decision>>,
+    queue: mpsc::Sender<Decision>,
     rotated: Arc<Notify>,
 }
 
@@ -38,7 +38,7 @@ impl DecisionFile {
 
     /// Sends a record on its way; `false` if there is no room. Never waits.
     pub(super) fn send(&self, decision: Decision) -> bool {
-        self.queue.try_send(Arc::new(decision)).is_ok()
+        self.queue.try_send(decision).is_ok()
     }
 
     /// Has the file opened anew before the next record is written.
@@ -60,7 +60,7 @@ struct Writer {
 
 impl Writer {
     /// Writes records as they come, in batches, until nobody is left who could send one.
-    async fn write_all(mut self, mut records: mpsc::Receiver<Arc<Decision>>, rotated: Arc<Notify>) {
+    async fn write_all(mut self, mut records: mpsc::Receiver<Decision>, rotated: Arc<Notify>) {
         let mut batch = Vec::new();
         let mut lines = Vec::new();
         loop {
@@ -78,14 +78,14 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, batch: &mut Vec<Arc<Decision>>, lines: &mut Vec<u8>) {
+    async fn write(&mut self, batch: &mut Vec<Decision>, lines: &mut Vec<u8>) {
         lines.clear();
         if self.torn {
             lines.push(b'\n');
         }
         let count = batch.len() as u64;
         for decision in batch.drain(..) {
-            if serde_json::to_writer(&mut *lines, &*decision).is_ok() {
+            if serde_json::to_writer(&mut *lines, &decision).is_ok() {
                 lines.push(b'\n');
             }
         }
