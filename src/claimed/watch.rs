@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use super::{Claims, LIST, fetch};
 use crate::config::WebhookUrl;
 use crate::inventory::jittered;
+use crate::policy::Policy;
 use crate::proxy::Shared;
 use crate::telemetry::decision::timestamp;
 
@@ -62,8 +63,8 @@ async fn watch(shared: Arc<Shared>, every: Duration) {
             match fetch(&shared.fetcher, &policy, known.as_deref()).await {
                 Ok(Some((claims, new_tag))) => {
                     (last, tag) = (policy.fingerprint().to_owned(), new_tag);
-                    count(&shared, &claims);
-                    pending = !tell(&shared, &claims, &mut told, &path).await;
+                    count(&shared, &policy, &claims);
+                    pending = !tell(&shared, &policy, &claims, &mut told, &path).await;
                 }
                 Ok(None) => tag = known,
                 Err(problem) => warn!(%problem, "cannot look for protected names on the public index"),
@@ -73,13 +74,13 @@ async fn watch(shared: Arc<Shared>, every: Duration) {
     }
 }
 
-fn count(shared: &Shared, claims: &Claims) {
+fn count(shared: &Shared, policy: &Policy, claims: &Claims) {
     let counts = claims.by_rule.iter().map(|(rule, claims)| (rule.as_str(), claims.len() as u64));
-    shared.metrics.claimed(shared.policy().rules().iter().map(|rule| rule.id.as_str()), counts);
+    shared.metrics.claimed(policy.rules().iter().map(|rule| rule.id.as_str()), counts);
 }
 
 /// Tells of what has changed since it was told last; whether that is done.
-async fn tell(shared: &Shared, claims: &Claims, told: &mut BTreeSet<Pair>, path: &Path) -> bool {
+async fn tell(shared: &Shared, policy: &Policy, claims: &Claims, told: &mut BTreeSet<Pair>, path: &Path) -> bool {
     let now: BTreeSet<Pair> = claims
         .by_rule
         .iter()
@@ -93,7 +94,7 @@ async fn tell(shared: &Shared, claims: &Claims, told: &mut BTreeSet<Pair>, path:
     let (claimed, new, gone_count) = (now.len(), added.len(), gone.len());
     warn!(claimed, new, gone = gone_count, names, "protected names on the public index have changed");
     if let Some(webhook) = &shared.settings.claimed.webhook
-        && !post(shared, webhook, &message(shared, claims, &added, &gone)).await
+        && !post(shared, webhook, &message(policy, claims, &added, &gone)).await
     {
         return false;
     }
@@ -104,7 +105,7 @@ async fn tell(shared: &Shared, claims: &Claims, told: &mut BTreeSet<Pair>, path:
     true
 }
 
-fn message(shared: &Shared, claims: &Claims, added: &[&Pair], gone: &[&Pair]) -> Bytes {
+fn message(policy: &Policy, claims: &Claims, added: &[&Pair], gone: &[&Pair]) -> Bytes {
     let pairs = |pairs: &[&Pair]| {
         let told = pairs.iter().take(TOLD).map(|(rule, name)| json!({"rule": rule, "name": name}));
         told.collect::<Vec<_>>()
@@ -117,7 +118,7 @@ fn message(shared: &Shared, claims: &Claims, added: &[&Pair], gone: &[&Pair]) ->
         "event": "claimed-names-changed",
         "ts": timestamp(),
         "index": LIST,
-        "policy": shared.policy().fingerprint(),
+        "policy": policy.fingerprint(),
         "counts": {"claimed": claims.count(), "added": added.len(), "gone": gone.len()},
         "added": pairs(added),
         "gone": pairs(gone),
