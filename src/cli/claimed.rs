@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::output::{Console, Style};
-use super::{Common, Failure, Outcome, block_on};
+use super::{Common, Failure, Outcome, block_on, input};
 use crate::claimed::{self, ClaimedError, Claims, JsonList};
 use crate::config::Settings;
 use crate::inventory;
@@ -79,11 +79,7 @@ async fn ask(settings: &Settings) -> Result<Result<Claims, ClaimedError>, Failur
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
-    let outcome = if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut text))
-    };
+    let outcome = input::open(path).and_then(|mut input| input.read_to_end(&mut text));
     outcome.map_err(|cause| Failure::Usage(format!("cannot read the list {}: {cause}", path.display())))?;
     Ok(text)
 }

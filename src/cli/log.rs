@@ -1,15 +1,14 @@
 //! `namewall log`: what the decision log says of the rules, for who has to account for them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use time::{Date, OffsetDateTime};
 
 use super::output::{Console, Style};
-use super::{Common, Failure, Outcome};
+use super::{Common, Failure, Outcome, input};
 use crate::config::{Overrides, Settings};
 use crate::policy::Rule;
 use crate::telemetry::audit::{Audit, Record};
@@ -62,11 +61,7 @@ fn read(files: &[PathBuf], settings: &Settings) -> Result<Audit, Failure> {
     };
     let mut audit = Audit::default();
     for file in files {
-        let read = if file == Path::new("-") {
-            audit.read(BufReader::with_capacity(CHUNK, std::io::stdin()))
-        } else {
-            File::open(file).and_then(|file| audit.read(BufReader::with_capacity(CHUNK, file)))
-        };
+        let read = input::open(file).and_then(|input| audit.read(BufReader::with_capacity(CHUNK, input)));
         read.map_err(|cause| Failure::Usage(format!("cannot read the decision log {}: {cause}", file.display())))?;
     }
     Ok(audit)

@@ -7,6 +7,7 @@ mod demo;
 mod env;
 mod explain;
 mod filter;
+mod input;
 mod log;
 mod mirrors;
 mod output;

@@ -1,10 +1,10 @@
 //! Reads a list of names: plain text, or the list of all projects as PyPI sends it.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use super::{PreviewError, Tally, UNRANKED};
+use crate::cli::input;
 use crate::name::{NameBuffer, NameRef, Subject};
 use crate::pypi::filter::{self, Received, filter_page};
 use crate::pypi::negotiate::Representation;
@@ -18,9 +18,7 @@ const PIECE: usize = 256 << 10;
 pub(super) fn read(path: &Path, tally: &mut Tally<'_>) -> Result<(), PreviewError> {
     let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     let unreadable = |cause: io::Error| PreviewError::Unreadable(format!("cannot read the list {shown}: {cause}"));
-    let input: Box<dyn Read> =
-        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(unreadable)?) };
-    let mut input = BufReader::with_capacity(PIECE, input);
+    let mut input = BufReader::with_capacity(PIECE, input::open(path).map_err(unreadable)?);
     let first = input.fill_buf().map_err(unreadable)?.iter().copied().find(|byte| !byte.is_ascii_whitespace());
     let done = match first {
         Some(b'{') => of_json(input, tally),
