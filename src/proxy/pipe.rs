@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::sync::mpsc;
 
-use super::body::BrokenOff;
+use super::body::{BrokenOff, within_patience};
 
 /// What a reader gets.
 #[derive(Debug)]
@@ -29,6 +29,15 @@ pub(super) struct Pipe {
     ended: bool,
 }
 
+/// Why a piece did not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// Nobody reads any more.
+    Gone,
+    /// Nobody has read for too long: over HTTP/2 a reader that stalls on one stream stalls no connection.
+    Stalled,
+}
+
 /// Pieces that wait for a slow reader.
 const WAITING: usize = 2;
 
@@ -39,15 +48,16 @@ pub(super) fn pipe() -> (Writer, Pipe) {
 }
 
 impl Writer {
-    /// Puts a piece in, when there is room for it; `false` when nobody reads any more.
-    pub(super) async fn send(&self, piece: impl Into<Bytes> + Send) -> bool {
-        self.0.send(Piece::Data(piece.into())).await.is_ok()
+    /// Puts a piece in, when there is room for it.
+    pub(super) async fn send(&self, piece: impl Into<Bytes> + Send) -> Result<(), Unread> {
+        let sent = within_patience(self.0.send(Piece::Data(piece.into()))).await.ok_or(Unread::Stalled)?;
+        sent.map_err(|_closed| Unread::Gone)
     }
 
     /// Says that the body is whole.
     pub(super) async fn finish(self) {
         // A reader that knows the length has gone by now.
-        let _read = self.0.send(Piece::End).await;
+        let _read = within_patience(self.0.send(Piece::End)).await;
     }
 }
 
@@ -83,7 +93,8 @@ mod tests {
     async fn what_is_finished_is_whole() {
         let (writer, body) = pipe();
         let writing = async {
-            assert!(writer.send("ab").await && writer.send("c").await);
+            writer.send("ab").await.unwrap();
+            writer.send("c").await.unwrap();
             writer.finish().await;
         };
         let (read, ()) = tokio::join!(body.collect(), writing);
@@ -93,7 +104,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_dropped_is_broken_off() {
         let (writer, mut body) = pipe();
-        assert!(writer.send("ab").await);
+        writer.send("ab").await.unwrap();
         drop(writer);
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
         assert!(body.frame().await.unwrap().is_err());
@@ -104,7 +115,21 @@ mod tests {
     async fn a_reader_that_has_gone_is_noticed() {
         let (writer, body) = pipe();
         drop(body);
-        assert!(!writer.send("ab").await);
+        assert_eq!(writer.send("ab").await, Err(Unread::Gone));
+        writer.finish().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_stalls_is_noticed() {
+        let (writer, _body) = pipe();
+        let mut sent = 0;
+        let stopped = loop {
+            match writer.send("ab").await {
+                Ok(()) => sent += 1,
+                Err(stopped) => break stopped,
+            }
+        };
+        assert_eq!((sent, stopped), (WAITING, Unread::Stalled));
         writer.finish().await;
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{Method, Response, Version};
 use namewall::demo::StandIn;
 use namewall::demo::standin::body::full;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -175,6 +175,15 @@ async fn a_form_anywhere_on_the_upload_host_is_an_upload() {
         ask.target = target.to_owned();
         assert_refused(&world, &world.ask(ask).await, target);
     }
+    // What may go has a connection to itself, as files have: it takes long.
+    let mut ask = post(UPLOAD, twine("six", "six-1.0.tar.gz", b"x"));
+    ask.target = "/tomorrow/".to_owned();
+    world.ask(ask).await;
+    let asked = world.standin.log();
+    assert_eq!(
+        asked.iter().map(|asked| (&*asked.target, asked.version)).collect::<Vec<_>>(),
+        [("/tomorrow/", Version::HTTP_11)]
+    );
 }
 
 /// A name that comes after many megabytes: they have left by then, but the index never reads the end.

@@ -34,12 +34,13 @@ impl Exchange {
     ) -> Result<Response<Incoming>, UpstreamError> {
         // An upload may take long to be sent; a question is answered soon or never.
         let patience = match self.resource.kind {
-            Kind::Upload => UPLOAD,
+            _ if self.is_upload() => UPLOAD,
             _ if body.is_end_stream() => ANSWER,
             _ => LONG_ANSWER,
         };
         let size = match self.resource.kind {
-            Kind::Root | Kind::File | Kind::Metadata | Kind::Upload | Kind::XmlRpc => Size::Long,
+            Kind::Root | Kind::File | Kind::Metadata | Kind::XmlRpc => Size::Long,
+            _ if self.is_upload() => Size::Long,
             _ => Size::Short,
         };
         let mut request = Request::new(body);

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use super::super::body::{Body, BodyError, LARGE, full, streamed, within_patience};
+use super::super::body::{Body, BodyError, LARGE, full, streamed};
 use super::super::pipe::{Writer, pipe};
 use super::super::{ROOM, ROOMS};
 use super::Exchange;
@@ -36,11 +36,11 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    /// Sends a piece; `false` when the client has gone, or has not read on for too long: over HTTP/2 no write tells.
+    /// Sends a piece; `false` when the client has gone, or has not read on for too long.
     pub(super) async fn send(&mut self, piece: impl Into<Bytes> + Send) -> bool {
         self.start();
         let Some(writer) = &self.writer else { return false };
-        let arrived = within_patience(writer.send(piece)).await.unwrap_or(false);
+        let arrived = writer.send(piece).await.is_ok();
         if !arrived {
             self.writer = None;
         }
@@ -57,7 +57,7 @@ impl Outlet {
     async fn finish(mut self) {
         self.start();
         if let Some(writer) = self.writer {
-            let _in_time = within_patience(writer.finish()).await;
+            writer.finish().await;
         }
     }
 
@@ -113,11 +113,11 @@ pub(super) async fn whole(exchange: &Exchange, mut body: Bytes) -> Body {
     exchange.shared.tasks.spawn(async move {
         while !body.is_empty() {
             let piece = body.split_to(LARGE.min(body.len()));
-            if !within_patience(writer.send(piece)).await.unwrap_or(false) {
+            if writer.send(piece).await.is_err() {
                 return;
             }
         }
-        let _in_time = within_patience(writer.finish()).await;
+        writer.finish().await;
         drop(room);
     });
     pipe.boxed()
@@ -131,11 +131,11 @@ pub(super) fn pumped(exchange: &Exchange, incoming: Incoming) -> Body {
         while let Some(frame) = incoming.frame().await {
             // Trailers of a file say nothing; what broke off is never finished.
             let Ok(piece) = frame.map(|frame| frame.into_data().unwrap_or_default()) else { return };
-            if !within_patience(writer.send(piece)).await.unwrap_or(false) {
+            if writer.send(piece).await.is_err() {
                 return;
             }
         }
-        let _in_time = within_patience(writer.finish()).await;
+        writer.finish().await;
     });
     pipe.boxed()
 }

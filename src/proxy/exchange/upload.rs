@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::super::body::{Body, full, within_patience};
 use super::super::judge::PolicyJudge;
-use super::super::pipe::{Writer, pipe};
+use super::super::pipe::{Unread, Writer, pipe};
 use super::super::reply;
 use super::super::upstream::{LONG_ANSWER, UpstreamError};
 use super::Exchange;
@@ -209,9 +209,13 @@ impl Transfer<'_, '_> {
             let fit = usize::try_from(self.upload.releasable().saturating_sub(sent)).unwrap_or(usize::MAX);
             let piece = waiting.split_to(fit.min(waiting.len())).freeze();
             sent += piece.len() as u64;
-            // An index that has gone has answered, or will be found to have gone.
-            if !piece.is_empty() && !within_patience(writer.send(piece)).await.ok_or(Stop::Index)? {
-                return Ok(());
+            if !piece.is_empty() {
+                match writer.send(piece).await {
+                    Ok(()) => {}
+                    // It has answered, or will be found to have gone.
+                    Err(Unread::Gone) => return Ok(()),
+                    Err(Unread::Stalled) => return Err(Stop::Index),
+                }
             }
             if ended && waiting.is_empty() {
                 writer.finish().await;
