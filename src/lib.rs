@@ -30,6 +30,7 @@ pub mod cli;
 pub mod clients;
 pub mod config;
 pub mod demo;
+mod files;
 mod inventory;
 pub mod name;
 pub mod net;

@@ -1,8 +1,9 @@
-//! Reads a list of all projects, in JSON or one name a line, and keeps what the policy protects.
+//! Reads a list of all projects, in JSON, in HTML or one name a line, and keeps what the policy protects.
 
 use super::{Claim, Claims};
-use crate::name::{NameBuffer, NameRef, Subject};
+use crate::name::{NameBuffer, NameRef, Subject, name_on_line};
 use crate::policy::{Match, Policy};
+use crate::pypi::filter::{self, Received, filter_page};
 use crate::pypi::json::{self, Value};
 use crate::pypi::negotiate::Representation;
 use crate::pypi::root::RootFilter;
@@ -65,12 +66,42 @@ impl<'p> JsonList<'p> {
     }
 }
 
+/// What `policy` protects of a list in HTML, which says of no project when it changed or how its holder writes it.
+pub(crate) fn of_html(policy: &Policy, text: &[u8]) -> Result<Claims, Malformed> {
+    let page = Received {
+        kind: filter::Kind::Root,
+        content_type: Some("text/html"),
+        body: text,
+        url: None,
+        wanted: Representation::Html,
+    };
+    let mut heard = Heard { policy, claims: Claims::default() };
+    filter_page(&page, &mut heard)?;
+    // Anything can be read as HTML: an error page lists nothing.
+    if heard.claims.listed == 0 { Err(Malformed::Shape("it lists no project")) } else { Ok(sorted(heard.claims)) }
+}
+
+/// Hears the names that a page's reader asks about, and hides none.
+struct Heard<'p> {
+    policy: &'p Policy,
+    claims: Claims,
+}
+
+impl Judge for Heard<'_> {
+    fn hides(&mut self, subject: Subject<'_>) -> bool {
+        if let Subject::Project(name) = subject {
+            self.claims.listed += 1;
+            add(&mut self.claims, self.policy, name.as_str().as_bytes(), None);
+        }
+        false
+    }
+}
+
 /// What `policy` protects of names that stand one a line.
 pub(crate) fn of_names(policy: &Policy, text: &[u8]) -> Claims {
     let mut claims = Claims::default();
     for line in text.split(|byte| *byte == b'\n') {
-        let name = line.split(|byte| byte.is_ascii_whitespace() || *byte == b',').next().unwrap_or_default();
-        if !name.is_empty() && !name.starts_with(b"#") {
+        if let Some((name, _rank)) = name_on_line(line) {
             claims.listed += 1;
             add(&mut claims, policy, name, None);
         }
@@ -140,6 +171,15 @@ mod tests {
     fn names_one_a_line_are_read_too() {
         let claims = of_names(&policy(), b"# all\nrequests\r\nAcme.Core 12\nacme_core\n\nacme-sdk\nnot a name!\n");
         assert_eq!((claims.listed, claims.count()), (5, 1));
+    }
+
+    #[test]
+    fn lists_in_html_are_read_too() {
+        let page = b"<!DOCTYPE html><html><body><a href=\"/simple/requests/\">requests</a>\n\
+            <a href=\"/simple/acme-core/\">Acme_Core</a><a href=\"/simple/acme-sdk/\">acme-sdk</a></body></html>";
+        let claims = of_html(&policy(), page).unwrap();
+        assert_eq!((claims.listed, claims.count()), (3, 1));
+        assert_eq!(claims.by_rule["acme"][0].name, "acme-core");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Looks at the public list now and then while the proxy runs, and tells a webhook when the protected names on it change.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{Claims, LIST, fetch};
 use crate::config::WebhookUrl;
+use crate::files::{self, Readers, Replacement};
 use crate::inventory::jittered;
 use crate::policy::Policy;
 use crate::proxy::Shared;
@@ -56,6 +57,7 @@ async fn watch(shared: Arc<Shared>, every: Duration) {
     let mut pending = false;
     tokio::time::sleep(jittered(every.min(SETTLE))).await;
     loop {
+        // Not held while we sleep: a large policy that has been replaced shall go.
         let policy = shared.policy();
         if policy.missing().next().is_none() {
             // The same list under other rules is another finding; what could not be told is found anew.
@@ -70,6 +72,7 @@ async fn watch(shared: Arc<Shared>, every: Duration) {
                 Err(problem) => warn!(%problem, "cannot look for protected names on the public index"),
             }
         }
+        drop(policy);
         tokio::time::sleep(jittered(every)).await;
     }
 }
@@ -148,13 +151,8 @@ async fn post(shared: &Shared, webhook: &WebhookUrl, body: &Bytes) -> bool {
     false
 }
 
-fn read(path: &PathBuf) -> io::Result<BTreeSet<Pair>> {
-    let mut text = String::new();
-    match std::fs::File::open(path) {
-        Ok(file) => file.take(MAX_FILE).read_to_string(&mut text)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(error),
-    };
+fn read(path: &Path) -> io::Result<BTreeSet<Pair>> {
+    let Some(text) = files::read_text(path, MAX_FILE)? else { return Ok(BTreeSet::new()) };
     let lines = text.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix('\n'));
     let lines = lines.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is of another version"))?;
     // Neither an id nor a name has a space in it.
@@ -162,13 +160,11 @@ fn read(path: &PathBuf) -> io::Result<BTreeSet<Pair>> {
 }
 
 fn write(path: &Path, pairs: &BTreeSet<Pair>) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut out = io::BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
+    std::fs::create_dir_all(files::folder_of(path))?;
+    let mut out = Replacement::of(path, Readers::Owner)?;
     writeln!(out, "{FORMAT}")?;
     for (rule, name) in pairs {
         writeln!(out, "{rule} {name}")?;
     }
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.persist(path).map(drop).map_err(|failed| failed.error)
+    out.commit()
 }

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Read this instead of asking PyPI: its list of all projects in JSON, or names, one a line; `-` is standard input
+    /// Read this instead of asking PyPI: its list of all projects in JSON or HTML, or names, one a line; `-` is standard input
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// How the answer looks
@@ -85,13 +85,16 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn of_file(policy: &Policy, text: &[u8]) -> Result<Claims, ClaimedError> {
-    // No name begins so.
-    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'<')) {
-        return Ok(claimed::of_names(policy, text));
+    match text.trim_ascii_start().first() {
+        Some(b'{' | b'[') => {
+            let mut list = JsonList::new(policy);
+            list.push(text)?;
+            Ok(list.finish()?)
+        }
+        Some(b'<') => Ok(claimed::of_html(policy, text)?),
+        // No name begins as those do.
+        _ => Ok(claimed::of_names(policy, text)),
     }
-    let mut list = JsonList::new(policy);
-    list.push(text)?;
-    Ok(list.finish()?)
 }
 
 fn as_text(claims: &Claims, console: &Console) -> String {

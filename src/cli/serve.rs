@@ -1,6 +1,6 @@
 //! `namewall serve`: the long-running proxy, until SIGTERM or SIGINT; a second one ends it at once.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::output::Console;
 use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, warn_of_parent_proxy};
 use crate::config::reload::Look;
 use crate::config::{Overrides, Settings};
+use crate::files::{self, Readers};
 use crate::proxy::{Proxy, StartError};
 
 #[derive(Debug, clap::Args)]
@@ -94,24 +95,8 @@ fn announce(path: &Path, proxy: &Proxy) -> io::Result<()> {
         "ca": proxy.ca(),
         "bundle": proxy.bundle(),
     });
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(file, "{ready}")?;
-    readable_by_all(file.path())?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// A sidecar's job may run as another user.
-#[cfg(unix)]
-fn readable_by_all(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_: &Path) -> io::Result<()> {
-    Ok(())
+    // A sidecar's job may run as another user.
+    files::replace(path, format!("{ready}\n").as_bytes(), Readers::All)
 }
 
 /// What a signal asks for.

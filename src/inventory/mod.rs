@@ -258,7 +258,9 @@ async fn take(
             info!(id = source.id, names, nameless, policy = shared.policy().fingerprint(), "inventory changed");
         }
         // Only what is in force: a restart must not bring what was refused.
-        if let Err(problem) = kept::write(&source, &shared.settings.state_folder(), &list) {
+        let state = shared.settings.state_folder();
+        let confirmed = word == "unchanged" && kept::confirm(&source, &state).is_ok();
+        if !confirmed && let Err(problem) = kept::write(&source, &state, &list) {
             error!(id = source.id, %problem, "cannot keep the list of an inventory: a restart would be without it");
         }
         word

@@ -3,12 +3,14 @@
 mod candidates;
 pub mod file;
 pub mod host;
+mod line;
 pub mod project;
 mod versions;
 
 pub(crate) use candidates::without_archive;
 pub use file::{Candidates, FileName};
 pub use host::{Authority, HostName};
+pub use line::name_on_line;
 pub use project::{InvalidName, NameBuffer, NameRef, ProjectName};
 
 /// What is judged: what bears a name on an index.

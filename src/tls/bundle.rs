@@ -13,8 +13,8 @@ use x509_parser::certificate::X509Certificate;
 use super::authority::CertificateAuthority;
 use super::certificate::encode_pem;
 use super::error::CaError;
-use super::files::{self, Readers};
 use super::profile::ORGANISATION;
+use crate::files::{self, Readers};
 
 /// The bundle as PEM: the roots that `SSL_CERT_FILE`, `SSL_CERT_DIR` or the system name, less those that no client could
 /// read and earlier authorities of namewall, and `ours`.

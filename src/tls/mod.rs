@@ -13,7 +13,6 @@ pub mod trust;
 mod certificate;
 mod clock;
 mod constraints;
-mod files;
 mod profile;
 mod source;
 mod store;

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::CaError;
-use super::files::{self, Readers};
+use crate::files::{self, Readers};
 
 /// A writer is done in milliseconds; one that isn't has been stopped.
 const LOCK_WAIT: Duration = Duration::from_secs(10);

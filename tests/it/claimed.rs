@@ -44,6 +44,7 @@ fn a_list_in_a_file_is_searched() {
     write("none", "requests\nacme-sdk\n");
     write("cut.json", &LIST[..LIST.len() - 3]);
     write("page.html", "<html></html>");
+    write("list.html", "<!DOCTYPE html><html><body><a href=\"/simple/acme-core/\">Acme_Core</a></body></html>");
     let output = run(&folder, RULES, &["claimed", "--from", "list.json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = stdout(&output);
@@ -57,7 +58,7 @@ fn a_list_in_a_file_is_searched() {
         (&json["rules"][0]["rule"], &claim["name"], &claim["last-serial"]),
         (&"acme".into(), &"acme-core".into(), &5.into())
     );
-    for (file, code) in [("names", 1), ("none", 0), ("cut.json", 4), ("page.html", 4), ("nowhere", 2)] {
+    for (file, code) in [("names", 1), ("none", 0), ("cut.json", 4), ("page.html", 4), ("list.html", 1), ("nowhere", 2)] {
         assert_eq!(run(&folder, RULES, &["claimed", "--from", file]).status.code(), Some(code), "{file}");
     }
 }

@@ -405,7 +405,7 @@ fn explain_judges_by_what_was_kept() {
     std::fs::write(folder.path().join("namewall.toml"), config).unwrap();
     let state = folder.path().join(".local/state/namewall/inventory");
     std::fs::create_dir_all(&state).unwrap();
-    let kept = "namewall-inventory 1\nurl https://pypi.acme.example/simple/\nfetched 1790000000\nnames 1\nacme-core\n";
+    let kept = "namewall-inventory 1\nurl https://pypi.acme.example/simple/\nnames 1\nacme-core\n";
     std::fs::write(state.join("corp.list"), kept).unwrap();
     let explain = |thing: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_namewall"));

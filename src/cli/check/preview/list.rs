@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{PreviewError, Tally, UNRANKED};
 use crate::cli::input;
-use crate::name::{NameBuffer, NameRef, Subject};
+use crate::name::{NameBuffer, NameRef, Subject, name_on_line};
 use crate::pypi::filter::{self, Received, filter_page};
 use crate::pypi::negotiate::Representation;
 use crate::pypi::root::RootFilter;
@@ -33,9 +33,7 @@ pub(super) fn read(path: &Path, tally: &mut Tally<'_>) -> Result<(), PreviewErro
 pub(super) fn names(mut input: impl BufRead, tally: &mut Tally<'_>) -> io::Result<()> {
     let (mut line, mut buffer) = (Vec::new(), NameBuffer::default());
     while input.read_until(b'\n', &mut line)? > 0 {
-        let is_gap = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
-        let mut fields = line.split(is_gap).filter(|field| !field.is_empty());
-        if let Some(name) = fields.next().filter(|name| !name.starts_with(b"#")) {
+        if let Some((name, mut fields)) = name_on_line(&line) {
             match NameRef::fold(name, &mut buffer) {
                 Ok(name) => tally.add(name, fields.next().and_then(rank).unwrap_or(UNRANKED)),
                 Err(_not_a_name) => tally.add_invalid(1),
