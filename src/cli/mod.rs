@@ -220,6 +220,10 @@ fn asserted_policy_on(today: Date, settings: &Settings) -> Result<Policy, Failur
     tell_of_expiry(&settings.rules, today);
     let policy = settings.policy(today)?;
     let failed = settings.sure_failures(&policy);
+    let (by_list, failed): (Vec<_>, Vec<_>) = failed.into_iter().partition(|failed| failed.is_by_list(&policy));
+    for failed in by_list {
+        tracing::warn!("under what an inventory lists, an assertion of the config does not hold: {failed}");
+    }
     if failed.is_empty() {
         return Ok(policy);
     }

@@ -135,7 +135,7 @@ impl<'p> Keeper<'p> {
 
     fn accept(&mut self, settings: Settings, policy: Policy, today: Date) {
         let before = self.proxy.fingerprint();
-        if let Err(error) = self.proxy.accept_config(policy) {
+        if let Err(error) = self.proxy.accept_config(&settings, policy) {
             return self.refuse(error.to_string());
         }
         info!(before, policy = self.proxy.fingerprint(), rules = settings.rules.len(), "the config was read again");

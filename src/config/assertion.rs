@@ -52,20 +52,30 @@ impl Settings {
     /// The assertions that don't hold under `policy`.
     #[must_use]
     pub fn check_assertions(&self, policy: &Policy) -> Vec<FailedAssertion> {
-        let failed = |assertion: &Assertion| {
-            let found = contradiction(assertion, policy)?;
-            Some(FailedAssertion { assertion: assertion.clone(), found })
-        };
-        self.assertions.iter().filter_map(failed).collect()
+        failures(&self.assertions, policy)
     }
 
-    /// Those that fail whatever the lists say that have never come: nobody knows yet what such an inventory protects.
+    /// Those that fail whatever the lists say that have never come.
     #[must_use]
     pub fn sure_failures(&self, policy: &Policy) -> Vec<FailedAssertion> {
-        let mut failed = self.check_assertions(policy);
-        failed.retain(|failed| policy.knows_all() || !failed.assertion.protected);
-        failed
+        sure_failures(&self.assertions, policy)
     }
+}
+
+/// Those of `assertions` that don't hold under `policy`.
+pub(crate) fn failures(assertions: &[Assertion], policy: &Policy) -> Vec<FailedAssertion> {
+    let failed = |assertion: &Assertion| {
+        let found = contradiction(assertion, policy)?;
+        Some(FailedAssertion { assertion: assertion.clone(), found })
+    };
+    assertions.iter().filter_map(failed).collect()
+}
+
+/// Those that fail whatever the lists say that have never come: nobody knows yet what such an inventory protects.
+pub(crate) fn sure_failures(assertions: &[Assertion], policy: &Policy) -> Vec<FailedAssertion> {
+    let mut failed = failures(assertions, policy);
+    failed.retain(|failed| policy.knows_all() || !failed.assertion.protected);
+    failed
 }
 
 /// What speaks against `assertion`, if anything does.
@@ -112,6 +122,14 @@ impl FailedAssertion {
             Found::OnlyAudited(_) => "set the rule's `mode = \"enforce\"`",
             Found::NoRule => "add it to the `names` of a rule, and look at `except` and `expires`",
         }
+    }
+
+    /// Whether it is the list of an inventory that protects what is asserted to be allowed. Such a list changes by itself,
+    /// so that it must not keep a proxy from starting.
+    #[must_use]
+    pub fn is_by_list(&self, policy: &Policy) -> bool {
+        let of_inventory = |culprit: &Culprit| policy.own_rules().iter().all(|rule| rule.id != culprit.rule);
+        !self.assertion.protected && self.culprit().is_some_and(of_inventory)
     }
 
     /// The rule and the pattern that decided; `None` if no rule matched.

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use self::fetch::{Answer, fetch};
-use crate::config::{FailedAssertion, InventorySource, KeptList, Settings, kept};
+use crate::config::{Assertion, FailedAssertion, InventorySource, KeptList, Settings, assertion, kept};
 use crate::name::ProjectName;
 use crate::policy::{CompileError, Names, Policy, Rule};
 use crate::proxy::Shared;
@@ -53,13 +53,15 @@ impl Short {
     }
 }
 
-/// What is known of each inventory, and the rules beside which it is in force.
+/// What is known of each inventory, and the config beside which it is in force.
 #[derive(Debug)]
 pub(crate) struct Inventories(Mutex<Known>);
 
 #[derive(Clone, Debug)]
 struct Known {
     rules: Arc<[Rule]>,
+    /// What must be so under any list.
+    assertions: Arc<[Assertion]>,
     lists: Vec<Option<KeptList>>,
 }
 
@@ -73,7 +75,11 @@ impl Known {
 impl Inventories {
     /// What was kept of the inventories of `settings`.
     pub(crate) fn kept(settings: &Settings) -> Self {
-        Self(Mutex::new(Known { rules: settings.rules.clone().into(), lists: settings.kept_lists() }))
+        Self(Mutex::new(Known {
+            rules: settings.rules.clone().into(),
+            assertions: settings.assertions.clone().into(),
+            lists: settings.kept_lists(),
+        }))
     }
 
     /// Since when each list is known to be true, by id; `None` if it never came.
@@ -86,9 +92,18 @@ impl Inventories {
         settings.inventories.iter().zip(&known.lists).map(told).collect()
     }
 
-    /// Puts `rules` in force beside the lists that are known.
-    pub(crate) fn set_rules(&self, shared: &Shared, rules: Vec<Rule>) -> Result<(), CompileError> {
-        self.change(shared, |known| known.rules = rules.into(), |_fine| Ok(()))
+    /// Puts `rules` in force beside the lists that are known, and `assertions`, if there are new ones.
+    pub(crate) fn set_rules(
+        &self,
+        shared: &Shared,
+        rules: &[Rule],
+        assertions: Option<&[Assertion]>,
+    ) -> Result<(), CompileError> {
+        let change = |known: &mut Known| {
+            known.rules = rules.into();
+            known.assertions = assertions.map_or_else(|| Arc::clone(&known.assertions), Into::into);
+        };
+        self.change(shared, change, |_known, _fine| Ok(()))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -105,7 +120,7 @@ impl Inventories {
         &self,
         shared: &Shared,
         change: impl FnOnce(&mut Known),
-        check: impl FnOnce(&Policy) -> Result<(), E>,
+        check: impl FnOnce(&Known, &Policy) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut known = self.known();
         let mut changed = known.clone();
@@ -113,8 +128,8 @@ impl Inventories {
         let today = OffsetDateTime::now_utc().date();
         let lists = changed.names().map(Option::<&Arc<Names>>::cloned);
         let policy = shared.settings.policy_with(changed.rules.to_vec(), lists, today)?;
-        check(&policy)?;
-        warn_of_broken_assertions(&shared.settings, &policy);
+        check(&changed, &policy)?;
+        warn_of_broken_assertions(&changed.assertions, &policy);
         *known = changed;
         shared.policy.store(Arc::new(policy));
         Ok(())
@@ -131,17 +146,19 @@ enum ChangeError {
 }
 
 /// Refuses a policy that leaves a name bare which is asserted to be protected, and is until now.
-fn keeps_what_is_asserted(settings: &Settings, now: &Policy, then: &Policy) -> Result<(), ChangeError> {
-    let bare = |policy: &Policy| settings.sure_failures(policy).into_iter().filter(|failed| failed.assertion.protected);
+fn keeps_what_is_asserted(assertions: &[Assertion], now: &Policy, then: &Policy) -> Result<(), ChangeError> {
+    let bare = |policy: &Policy| {
+        assertion::sure_failures(assertions, policy).into_iter().filter(|failed| failed.assertion.protected)
+    };
     let already: HashSet<String> = bare(now).map(|failed| failed.assertion.written).collect();
     let lost = bare(then).find(|failed| !already.contains(&failed.assertion.written));
     lost.map_or(Ok(()), |failed| Err(ChangeError::Assertion(failed.into())))
 }
 
 /// A list may take away what an assertion of the config needs; the names of the index are protected nevertheless.
-fn warn_of_broken_assertions(settings: &Settings, policy: &Policy) {
+fn warn_of_broken_assertions(assertions: &[Assertion], policy: &Policy) {
     if policy.knows_all() {
-        for failed in settings.check_assertions(policy) {
+        for failed in assertion::failures(assertions, policy) {
             warn!("under what the inventories list, an assertion of the config does not hold: {failed}");
         }
     }
@@ -154,7 +171,7 @@ pub(crate) async fn start(shared: &Arc<Shared>) {
     }
     // Mostly the policy is made of these very lists; to compile one takes as long as all the rest of a start.
     let stale = !shared.policy().lists().eq(shared.inventories.known().names());
-    if stale && let Err(error) = shared.inventories.change(shared, |_| {}, |_fine| Ok::<_, CompileError>(())) {
+    if stale && let Err(error) = shared.inventories.change(shared, |_| {}, |_known, _fine| Ok::<_, CompileError>(())) {
         error!(%error, "cannot put the inventories in force");
     }
     let (first, mut all_tried) = mpsc::channel::<()>(1);
@@ -248,7 +265,8 @@ async fn take(
                 *place = Some(list.clone());
             }
         };
-        let holds = |policy: &Policy| keeps_what_is_asserted(&shared.settings, &shared.policy(), policy);
+        let holds =
+            |known: &Known, policy: &Policy| keeps_what_is_asserted(&known.assertions, &shared.policy(), policy);
         if word != "changed" {
             put(&mut shared.inventories.known());
         } else if let Err(error) = shared.inventories.change(&shared, put, holds) {

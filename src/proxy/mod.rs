@@ -29,7 +29,7 @@ use tracing::info;
 
 use self::fetch::Fetcher;
 use self::upstream::Upstream;
-use crate::config::Settings;
+use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
 use crate::name::HostName;
 use crate::net::dial::Dialer;
@@ -215,19 +215,23 @@ impl Proxy {
     /// # Errors
     /// [`CompileError`] if its rules are too many beside the inventories; the policy from before stays.
     pub fn set_policy(&self, policy: Policy) -> Result<(), CompileError> {
+        self.put_in_force(policy, None)
+    }
+
+    fn put_in_force(&self, policy: Policy, assertions: Option<&[Assertion]>) -> Result<(), CompileError> {
         if self.shared.settings.inventories.is_empty() && !policy.has_inventories() {
             self.shared.policy.store(Arc::new(policy));
             return Ok(());
         }
-        self.shared.inventories.set_rules(&self.shared, policy.own_rules().to_vec())
+        self.shared.inventories.set_rules(&self.shared, policy.own_rules(), assertions)
     }
 
-    /// Puts the policy of a config that was read again in force, and says so.
+    /// Puts the policy and the assertions of a config that was read again in force, and says so.
     ///
     /// # Errors
     /// As [`Proxy::set_policy`].
-    pub fn accept_config(&self, policy: Policy) -> Result<(), CompileError> {
-        self.set_policy(policy)?;
+    pub fn accept_config(&self, settings: &Settings, policy: Policy) -> Result<(), CompileError> {
+        self.put_in_force(policy, Some(&settings.assertions))?;
         self.shared.standing.accepted();
         self.shared.metrics.reloaded(true);
         Ok(())

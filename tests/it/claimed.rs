@@ -58,7 +58,8 @@ fn a_list_in_a_file_is_searched() {
         (&json["rules"][0]["rule"], &claim["name"], &claim["last-serial"]),
         (&"acme".into(), &"acme-core".into(), &5.into())
     );
-    for (file, code) in [("names", 1), ("none", 0), ("cut.json", 4), ("page.html", 4), ("list.html", 1), ("nowhere", 2)] {
+    for (file, code) in [("names", 1), ("none", 0), ("cut.json", 4), ("page.html", 4), ("list.html", 1), ("nowhere", 2)]
+    {
         assert_eq!(run(&folder, RULES, &["claimed", "--from", file]).status.code(), Some(code), "{file}");
     }
 }

@@ -398,6 +398,49 @@ async fn a_reload_of_the_rules_forgets_no_list() {
     assert_eq!((status(&world, "disguise").await, status(&world, "acme-core").await), (404, 200));
 }
 
+#[tokio::test]
+async fn what_a_reload_asserts_holds_under_the_next_list() {
+    let index = Index::start(&["innocent", "disguise"]).await;
+    let world = World::with(pypi(), &index.config("")).await;
+    assert_eq!(status(&world, "innocent").await, 404);
+    let folder = tempfile::tempdir().unwrap();
+    let config = index.config("[[assert]]\nprotected = [\"innocent\"]\n");
+    let settings = settings(folder.path(), &config, &[]);
+    let policy = settings.policy(time::OffsetDateTime::now_utc().date()).unwrap();
+    world.proxy.accept_config(&settings, policy).unwrap();
+    index.serve(&["disguise", "acmetool"]);
+    let answered = |count: usize| index.asked().iter().filter(|(_, _, status)| *status == 200).count() >= count;
+    until("the new list", async || answered(3)).await;
+    assert_eq!([status(&world, "innocent").await, status(&world, "acmetool").await], [404, 200]);
+}
+
+/// A list changes by itself: a proxy that would not start because of it is worse than a name too many that is hidden.
+#[test]
+fn a_kept_list_that_names_what_is_asserted_to_be_allowed_keeps_nobody_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let inventory = "[[inventory]]\nid = \"corp\"\nurl = \"https://pypi.acme.example/simple/\"\n";
+    let config = format!("{inventory}[[assert]]\nallowed = [\"requests\"]\n");
+    std::fs::write(folder.path().join("namewall.toml"), config).unwrap();
+    let state = folder.path().join(".local/state/namewall/inventory");
+    std::fs::create_dir_all(&state).unwrap();
+    let kept = "namewall-inventory 1\nurl https://pypi.acme.example/simple/\nnames 1\nrequests\n";
+    std::fs::write(state.join("corp.list"), kept).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_namewall"));
+        command.args(arguments).current_dir(folder.path()).env("HOME", folder.path());
+        for name in ["NAMEWALL_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
+            command.env_remove(name);
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, told) = run(&["-v", "run", "--", "true"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("`requests` is asserted to be allowed, but the pattern `requests` of rule `corp`"), "{told}");
+    // `check` is where one looks for it.
+    assert_eq!(run(&["check"]).0, Some(1));
+}
+
 #[test]
 fn explain_judges_by_what_was_kept() {
     let folder = tempfile::tempdir().unwrap();
