@@ -37,6 +37,7 @@ pub mod net;
 pub mod policy;
 pub mod proxy;
 pub mod pypi;
+mod sarif;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;

@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     };
     match arguments.format {
         Format::Text => console.text(&as_text(&claims, console))?,
-        Format::Json => console.line(format_args!("{:#}", as_json(&claims)))?,
+        Format::Json => console.json(&as_json(&claims))?,
     }
     Ok(if claims.count() > 0 { Outcome::Finding } else { Outcome::Fine })
 }

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let report = Report { audit: &audit, settings: &settings, top: arguments.top };
     match arguments.format {
         Format::Text => console.text(&report.text(console, OffsetDateTime::now_utc().date()))?,
-        Format::Json => console.line(format_args!("{:#}", report.json()))?,
+        Format::Json => console.json(&report.json())?,
     }
     Ok(Outcome::Fine)
 }

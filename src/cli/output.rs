@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ColorChoice;
+use serde::Serialize;
 
 use crate::config::environment::Environment;
 
@@ -51,6 +52,11 @@ impl Console {
     /// Prints a line on standard output.
     pub(super) fn line(self, text: impl Display) -> io::Result<()> {
         writeln!(io::stdout().lock(), "{text}")
+    }
+
+    /// Prints a document for programs on standard output, laid out so that people can read it, too.
+    pub(super) fn json(self, document: &impl Serialize) -> io::Result<()> {
+        self.line(serde_json::to_string_pretty(document)?)
     }
 
     /// Prints `text` as it is on standard output.

@@ -53,8 +53,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     bar.finish_and_clear();
     match arguments.format {
         Format::Text => print(&report, console)?,
-        Format::Json => console.line(format_args!("{:#}", as_json(&report)))?,
-        Format::Sarif => console.line(format_args!("{:#}", as_sarif(&report)))?,
+        Format::Json => console.json(&as_json(&report))?,
+        Format::Sarif => console.json(&as_sarif(&report))?,
     }
     for unread in &report.unread {
         let line = format!("error: {} was not read: {}", unread.path.display(), unread.why);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::raw::Text;
 use super::snippet::{Mistakes, Wrong};
 use super::structure::Document;
 use super::value;
@@ -51,14 +52,22 @@ impl fmt::Debug for WebhookUrl {
     }
 }
 
-/// The table of the file, if there is one.
+/// What the file says of it: in a table, or of how often in one line.
 pub(super) fn claimed(document: &Document, mistakes: &mut Mistakes<'_>) -> Claimed {
-    let Some(table) = document.raw.claimed.as_ref() else { return Claimed::default() };
+    let short = document.raw.claimed_every.as_ref();
+    let mut keep_every = |text: &Text| mistakes.keep(&text.span(), every(text.get_ref()));
+    let Some(table) = document.raw.claimed.as_ref() else {
+        return Claimed { every: short.and_then(keep_every), webhook: None };
+    };
     let raw = table.get_ref();
-    let every = raw.every.as_ref().and_then(|text| mistakes.keep(&text.span(), every(text.get_ref())));
+    let every = raw.every.as_ref().or(short).and_then(&mut keep_every);
+    if let (Some(_), Some(short)) = (&raw.every, short) {
+        let wrong = Wrong::new("`claimed-every` stands beside `every` in `[claimed]`", "remove one of the two");
+        mistakes.report(&short.span(), wrong);
+    }
     // At the table, since an excerpt of the line would show the password in it.
     let webhook = raw.webhook.as_ref().and_then(|text| mistakes.keep(&table.span(), webhook(text.get_ref())));
-    if raw.every.is_none() && raw.webhook.is_some() && document.is_whole(table) {
+    if raw.every.is_none() && short.is_none() && raw.webhook.is_some() && document.is_whole(table) {
         let wrong = Wrong::new("`webhook` stands without `every`", "say how often to look: `every = \"24h\"`");
         mistakes.report(&table.span(), wrong);
     }

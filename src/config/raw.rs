@@ -26,6 +26,8 @@ pub(super) struct RawConfig {
     pub(super) protect: Vec<Spanned<RawProtect>>,
     pub(super) inventory: Vec<Spanned<RawInventory>>,
     pub(super) claimed: Option<Spanned<RawClaimed>>,
+    /// Short for `every` in `[claimed]`.
+    pub(super) claimed_every: Option<Text>,
     pub(super) assert: Vec<Spanned<RawAssert>>,
     pub(super) intercept: Vec<Spanned<RawIntercept>>,
     pub(super) log: RawLog,

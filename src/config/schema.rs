@@ -25,6 +25,7 @@ pub(super) const KEYS: &[Key] = &[
     key("", "protect", "[[protect]]"),
     key("", "inventory", "[[inventory]]"),
     key("", "claimed", "[claimed]"),
+    key("", "claimed-every", r#"claimed-every = "24h""#),
     key("", "assert", "[[assert]]"),
     key("", "intercept", "[[intercept]]"),
     key("", "log", "[log]"),

@@ -1,7 +1,7 @@
 //! Finds the column of something whose line is known, by reading the file once more.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -28,23 +28,6 @@ pub(super) struct Files {
 impl Location {
     pub(super) fn new(place: &Place, column: usize) -> Self {
         Self { file: place.file.display().to_string(), line: place.line, column }
-    }
-
-    /// The file as a URI: relative to the working folder if it is in there, as code scanning wants it.
-    pub(super) fn uri(&self) -> String {
-        let path = PathBuf::from(&self.file);
-        let relative = std::env::current_dir().ok().and_then(|cwd| path.strip_prefix(cwd).map(Path::to_owned).ok());
-        let path = relative.unwrap_or(path);
-        if let Ok(url) = url::Url::from_file_path(&path) {
-            return url.into();
-        }
-        // Of a relative path: the same escapes, without the folder that is not known to whoever reads them.
-        let root = if cfg!(windows) { Path::new("C:\\") } else { Path::new("/") };
-        let trimmed: PathBuf = path.strip_prefix(".").unwrap_or(&path).to_owned();
-        match url::Url::from_file_path(root.join(&trimmed)) {
-            Ok(url) => url.path().trim_start_matches("/C:").trim_start_matches('/').to_owned(),
-            Err(()) => trimmed.display().to_string(),
-        }
     }
 }
 
@@ -78,17 +61,5 @@ mod tests {
             assert_eq!(column(line, marked), expected, "{marked:?}");
         }
         assert_eq!(column("", None), 1);
-    }
-
-    #[test]
-    fn uris_are_relative_where_they_can_be() {
-        let uri = |file: &str| Location { file: file.to_owned(), line: 1, column: 1 }.uri();
-        assert_eq!(uri("./conf/name wall.toml"), "conf/name%20wall.toml");
-        assert_eq!(uri("namewall.toml"), "namewall.toml");
-        if cfg!(unix) {
-            assert_eq!(uri("/etc/namewall/namewall.toml"), "file:///etc/namewall/namewall.toml");
-            let inside = std::env::current_dir().unwrap().join("conf/n.toml");
-            assert_eq!(uri(inside.to_str().unwrap()), "conf/n.toml");
-        }
     }
 }

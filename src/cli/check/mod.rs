@@ -69,11 +69,10 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         Err(Failure::Io(error)) => return Err(error.into()),
         Err(failure) => Report::of_failure(&failure, arguments.strict),
     };
-    let printed = match arguments.format {
-        Format::Sarif => serde_json::to_string_pretty(&sarif::of(&report)),
-        Format::Text | Format::Json => serde_json::to_string_pretty(&report),
-    };
-    console.line(printed.map_err(std::io::Error::from)?)?;
+    match arguments.format {
+        Format::Sarif => console.json(&sarif::of(&report))?,
+        Format::Text | Format::Json => console.json(&report)?,
+    }
     Ok(report.outcome())
 }
 

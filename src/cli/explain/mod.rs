@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         let list: Vec<Value> = things.iter().zip(&findings).map(|(thing, found)| json::of(thing, found)).collect();
         // Whoever asked about one thing that is none gets the complaint alone.
         if unreadable.is_empty() || !list.is_empty() {
-            console.line(format_args!("{:#}", Value::from(list)))?;
+            console.json(&list)?;
         }
     } else {
         for (thing, found) in things.iter().zip(&findings) {

@@ -31,5 +31,5 @@ pub use self::caches::default_caches;
 pub use self::finding::{Finding, Level, Report, Unread};
 pub use self::json::as_json;
 pub use self::remedy::Tool;
-pub use self::sarif::as_sarif;
+pub(crate) use self::sarif::as_sarif;
 pub use self::walk::scan;

@@ -75,7 +75,9 @@ fn the_annotated_default_tells_the_truth() {
 
 #[test]
 fn the_annotated_default_is_valid_with_everything_switched_on() {
-    let settings = load(&switched_on(|key| !["cert", "key", "extra-roots", "token-file"].contains(&key))).unwrap();
+    let settings =
+        load(&switched_on(|key| !["claimed-every", "cert", "key", "extra-roots", "token-file"].contains(&key)))
+            .unwrap();
     assert_eq!(settings.rules.len(), 1);
     assert_eq!(settings.rules[0].mode, Mode::Enforce);
     assert!(!settings.rules[0].everything);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use time::macros::date;
@@ -66,6 +67,21 @@ fn one_address_needs_no_brackets() {
     let CaSource::Pair { cert, key } = settings.ca else { panic!("{:?}", settings.ca) };
     assert!(cert.is_absolute() && cert.ends_with("a.crt"), "{cert:?}");
     assert_eq!(key, Path::new("/b"));
+}
+
+#[test]
+fn how_often_the_list_is_looked_at_is_said_in_a_line_or_a_table() {
+    let webhook = "webhook = \"https://hooks.acme.example/\"\n";
+    let table = format!("[claimed]\n{webhook}");
+    for (text, told) in [
+        ("claimed-every = \"12h\"\n".to_owned(), false),
+        ("[claimed]\nevery = \"12h\"\n".to_owned(), false),
+        (format!("claimed-every = \"12h\"\n{table}"), true),
+        (format!("{table}every = \"12h\"\n"), true),
+    ] {
+        let claimed = load(&text).unwrap().claimed;
+        assert_eq!((claimed.every, claimed.webhook.is_some()), (Some(Duration::from_secs(12 * 3600)), told), "{text}");
+    }
 }
 
 #[test]

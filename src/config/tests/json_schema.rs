@@ -22,6 +22,7 @@ struct Config {
     assert: Option<Vec<Assert>>,
     inventory: Option<Vec<Inventory>>,
     claimed: Option<Claimed>,
+    claimed_every: Option<String>,
     listen: Option<Listen>,
     ca: Option<Ca>,
     upstream: Option<Upstream>,
@@ -217,7 +218,7 @@ fn describe(schema: &mut Value, table: &str, descriptions: &BTreeMap<(String, St
         if let Some(text) = descriptions.get(&(table.to_owned(), name.clone())) {
             properties(schema, table)[&name]["description"] = text.as_str().into();
         }
-        if table.is_empty() && name != "include" {
+        if table.is_empty() && schema::KEYS.iter().any(|key| key.table == name) {
             describe(schema, &name, descriptions);
         }
     }

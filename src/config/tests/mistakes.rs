@@ -101,6 +101,8 @@ fn mistakes_of_single_values() {
             ),
         ),
         ("a webhook that nobody calls", "[claimed]\nwebhook = \"https://hooks.acme.example/s3cret\"\n"),
+        ("how often, twice", "claimed-every = \"24h\"\n[claimed]\nevery = \"24h\"\n"),
+        ("how often, in the wrong place", "[log]\nformat = \"text\"\nclaimed-every = \"24h\"\n"),
         ("a webhook by mail", "[claimed]\nevery = \"1s\"\nwebhook = \"mailto:s3cret@acme.example\"\n"),
         ("an assertion of nothing", "[[assert]]\n"),
         ("an assertion on a pattern", "[[assert]]\nprotected = [\"acme\", \"acme-*\"]\n"),
