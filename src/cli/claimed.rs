@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::output::{Console, Style};
+use super::output::{Console, Format, Style};
 use super::{Common, Failure, Outcome, block_on, input};
 use crate::claimed::{self, ClaimedError, Claims, JsonList};
 use crate::config::Settings;
@@ -21,12 +21,6 @@ pub(super) struct Arguments {
     /// How the answer looks
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-}
-
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Text,
-    Json,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {

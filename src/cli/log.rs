@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use time::{Date, OffsetDateTime};
 
-use super::output::{Console, Style};
+use super::output::{Console, Format, Style};
 use super::{Common, Failure, Outcome, input};
 use crate::config::{Overrides, Settings};
 use crate::policy::Rule;
@@ -29,15 +29,6 @@ pub(super) struct Arguments {
     /// For which reader
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
-}
-
-/// How the report is written.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    /// A table.
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{Console, Style};
+use super::output::{Console, FindingsFormat, Style};
 use super::{Common, Failure, Outcome, asserted_policy, knows_enough};
 use crate::clients::scan::{Finding, Level, Report, as_json, as_sarif, default_caches, scan};
 use crate::config::environment::Environment;
@@ -16,7 +16,7 @@ use crate::config::environment::Environment;
 pub(super) struct Arguments {
     /// How findings are printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: FindingsFormat,
     /// Scan the caches of pip and uv too, where this user has them
     #[arg(long)]
     caches: bool,
@@ -26,16 +26,6 @@ pub(super) struct Arguments {
     /// Lock files, requirement files, environments, caches, or folders with any of them
     #[arg(required_unless_present = "caches", value_name = "PATH")]
     paths: Vec<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
@@ -52,9 +42,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let report = scan(&paths, &policy, &settings.sites, &mut |path| tell(&bar, path));
     bar.finish_and_clear();
     match arguments.format {
-        Format::Text => print(&report, console)?,
-        Format::Json => console.json(&as_json(&report))?,
-        Format::Sarif => console.json(&as_sarif(&report))?,
+        FindingsFormat::Text => print(&report, console)?,
+        FindingsFormat::Json => console.json(&as_json(&report))?,
+        FindingsFormat::Sarif => console.json(&as_sarif(&report))?,
     }
     for unread in &report.unread {
         let line = format!("error: {} was not read: {}", unread.path.display(), unread.why);

@@ -46,18 +46,22 @@ enum Reading {
     Name,
 }
 
+/// An automaton of what an expression matches as a whole, of at most `limit` bytes.
+pub(super) fn whole_names(limit: usize) -> dense::Config {
+    dense::Config::new()
+        .start_kind(StartKind::Anchored)
+        // Else the search would stop at the match that the expression prefers, though a longer one is the whole name.
+        .match_kind(MatchKind::All)
+        // Names are ASCII, so a Unicode word boundary is an ASCII one.
+        .unicode_word_boundary(true)
+        .dfa_size_limit(Some(limit))
+        .determinize_size_limit(Some(4 * limit))
+}
+
 impl Coverage {
     /// How much of `language` the expression `nfa` matches as a whole; `None` if that would take too long to find out.
     pub(super) fn of(nfa: &NFA, language: Language) -> Option<Self> {
-        let config = dense::Config::new()
-            .start_kind(StartKind::Anchored)
-            // Else the search would stop at the match that the expression prefers, though a longer one is the whole name.
-            .match_kind(MatchKind::All)
-            // Names are ASCII, so a Unicode word boundary is an ASCII one.
-            .unicode_word_boundary(true)
-            .dfa_size_limit(Some(MAX_AUTOMATON))
-            .determinize_size_limit(Some(4 * MAX_AUTOMATON));
-        let automaton = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
+        let automaton = dense::Builder::new().configure(whole_names(MAX_AUTOMATON)).build_from_nfa(nfa).ok()?;
         Self::walk(&automaton, language)
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::Anchored;
+use regex_automata::dfa::{Automaton, dense};
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::{start, syntax};
-use regex_automata::{Anchored, MatchKind};
 
+use super::language::whole_names;
 use super::pattern::{Kind, Pattern};
 
 /// What bounds the automaton of one pattern, in bytes. Beyond it the questions stay open.
@@ -79,15 +80,8 @@ fn automaton(kind: Kind<'_>) -> Option<dense::DFA<Vec<u32>>> {
         Kind::Prefix(prefix) => format!("{}(?s:.*)", regex::escape(prefix)),
         Kind::Expression(source) => source.to_owned(),
     };
-    let config = dense::Config::new()
-        .start_kind(StartKind::Anchored)
-        // Else the search would stop at the match that the expression prefers, though a longer one is the whole name.
-        .match_kind(MatchKind::All)
-        .unicode_word_boundary(true)
-        .dfa_size_limit(Some(MAX_AUTOMATON))
-        .determinize_size_limit(Some(4 * MAX_AUTOMATON));
     let syntax = syntax::Config::new().unicode(false).utf8(false);
-    dense::Builder::new().configure(config).syntax(syntax).build(&source).ok()
+    dense::Builder::new().configure(whole_names(MAX_AUTOMATON)).syntax(syntax).build(&source).ok()
 }
 
 /// Walks both automata together through all names.

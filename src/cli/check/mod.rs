@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use self::preview::PreviewError;
 use self::report::Report;
-use super::output::Console;
+use super::output::{Console, FindingsFormat};
 use super::{Common, Failure, Outcome, knows_enough, mirrors};
 use crate::config::discover::SCHEMA;
 use crate::config::environment::Environment;
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     top: usize,
     /// How the findings are printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    format: FindingsFormat,
     /// Let a warning be a finding (exit code 1), too
     #[arg(long)]
     strict: bool,
@@ -40,24 +40,13 @@ pub(super) struct Arguments {
     schema: bool,
 }
 
-/// How findings are printed.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    /// For people
-    Text,
-    /// One object: errors, assertions, lints, counts, preview
-    Json,
-    /// SARIF 2.1.0, which code scanning annotates pull requests with
-    Sarif,
-}
-
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     if arguments.schema {
         console.text(SCHEMA)?;
         return Ok(Outcome::Fine);
     }
     let examined = examine(arguments, common);
-    if arguments.format == Format::Text {
+    if arguments.format == FindingsFormat::Text {
         let report = examined?;
         let told = common.verbosity() > Verbosity::Quiet || arguments.strict;
         console.text(&text::of(&report, told, *console))?;
@@ -70,8 +59,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         Err(failure) => Report::of_failure(&failure, arguments.strict),
     };
     match arguments.format {
-        Format::Sarif => console.json(&sarif::of(&report))?,
-        Format::Text | Format::Json => console.json(&report)?,
+        FindingsFormat::Sarif => console.json(&sarif::of(&report))?,
+        FindingsFormat::Text | FindingsFormat::Json => console.json(&report)?,
     }
     Ok(report.outcome())
 }
