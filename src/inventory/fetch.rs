@@ -185,5 +185,5 @@ async fn read(mut answer: Fetched) -> Result<Page, InventoryError> {
         body.extend_from_slice(&piece);
     }
     let url = answer.url;
-    Ok(tokio::task::spawn_blocking(move || html_page(&body, &content_type, &url)).await??)
+    Ok(tokio::task::spawn_blocking(move || html_page(&body, &url)).await??)
 }

@@ -3,11 +3,10 @@
 use url::Url;
 
 use crate::name::{ProjectName, Subject};
-use crate::pypi::filter::{Kind, Received, filter_page};
-use crate::pypi::json;
 use crate::pypi::negotiate::Representation;
 use crate::pypi::root::RootFilter;
 use crate::pypi::{Judge, Malformed};
+use crate::pypi::{html, json};
 
 /// The most names that are taken of one index; PyPI itself has less than one million.
 pub(super) const MAX_NAMES: usize = 5_000_000;
@@ -71,23 +70,13 @@ impl JsonPage {
 }
 
 /// Reads a page in HTML that was found at `url`.
-pub(super) fn html_page(body: &[u8], content_type: &str, url: &Url) -> Result<Page, Malformed> {
-    let mut notes = Notes::default();
-    let received = Received {
-        kind: Kind::Root,
-        content_type: Some(content_type),
-        body,
-        url: Some(url),
-        wanted: Representation::TextHtml,
-    };
-    let filtered = filter_page(&received, &mut notes)?;
-    enough(&notes)?;
-    let names = notes.0;
+pub(super) fn html_page(body: &[u8], url: &Url) -> Result<Page, Malformed> {
+    let (names, nameless) = html::listed(body, url)?;
     if names.is_empty() {
         // A page of errors or a form to sign in looks like this, too.
         return Err(Malformed::Shape("it links to no project"));
     }
-    Ok(Page { nameless: filtered.removed.saturating_sub(names.len() as u64), names, next: None })
+    Ok(Page { names, nameless, next: None })
 }
 
 fn enough(notes: &Notes) -> Result<(), Malformed> {
@@ -154,10 +143,23 @@ mod tests {
     #[test]
     fn html_is_read_and_a_form_to_sign_in_is_none() {
         let url = Url::parse("https://pypi.acme.example/simple/").unwrap();
-        let read = |text: &str| html_page(text.as_bytes(), "text/html", &url);
+        let read = |text: &str| html_page(text.as_bytes(), &url);
         let page = read(r#"<a href="Acme_Core/">Acme.Core</a><a href="/simple/b/">b</a>"#).unwrap();
         assert_eq!(names(&page), ["acme-core", "b"]);
-        assert!(read("<h1>Sign in</h1><form></form>").is_err());
+        for (link, counts) in [
+            (r#"<a href="https://pypi.acme.example/simple/acme/">Acme</a>"#, true),
+            (r#"<a href="acme-with-a-long-name/">acme-with-a-lo..&gt;</a>"#, true),
+            (r#"<a href="acme/">acme-c..&gt;</a>"#, false),
+            (r#"<a href="../">../</a>"#, false),
+            (r#"<a href="../acme/">acme</a>"#, false),
+            (r#"<a href="acme/1.0/">acme</a>"#, false),
+            (r#"<a href="https://elsewhere.example/simple/acme/">acme</a>"#, false),
+            (r#"<a href="help/">Help us</a>"#, false),
+        ] {
+            assert_eq!(read(link).is_ok(), counts, "{link}");
+        }
+        let form = r#"<h1>Sign in</h1><form></form><a href="/help">Help</a><a href="https://acme.example/requests">Requests</a>"#;
+        assert!(read(form).is_err());
     }
 
     #[test]

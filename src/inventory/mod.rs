@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use self::fetch::{Answer, fetch};
-use crate::config::{Assertion, FailedAssertion, InventorySource, KeptList, Settings, assertion, kept};
+use crate::config::{Assertion, FailedAssertion, InventorySource, KeptList, OnMissing, Settings, assertion, kept};
 use crate::name::ProjectName;
 use crate::policy::{CompileError, Names, Policy, Rule};
 use crate::proxy::Shared;
@@ -229,6 +229,12 @@ async fn take(
     short: &mut Short,
 ) -> &'static str {
     let (list, nameless, word) = match (answer, known) {
+        // Some servers show nothing instead of refusing, and nothing is no reason to open what was closed.
+        (Answer::List(list, _), None) if is_doubtful(source, &list) => {
+            let advice = "check as whom it is asked; if it is as empty as that, say `on-missing = \"ignore\"`";
+            warn!(id = source.id, url = %source.url, advice, "the first list of an inventory lists nothing: not taken");
+            return "empty";
+        }
         (Answer::List(list, nameless), known) => {
             let before = known.as_ref().map_or(0, |known| known.names.len());
             if !short.believes(before, list.names.len(), Instant::now()) {
@@ -249,10 +255,6 @@ async fn take(
         }
         (Answer::Unchanged, None) => return "failed",
     };
-    if list.names.is_empty() {
-        // Some servers show nothing instead of refusing.
-        warn!(id = source.id, url = %source.url, "the inventory lists nothing: check as whom it is asked");
-    }
     if word == "changed" && lists_pypi(&list.names) {
         let advice = "ask an index that serves your own projects alone, or except what you take from PyPI";
         warn!(id = source.id, advice, "the inventory lists pip, setuptools and requests, which are hidden by it now");
@@ -294,10 +296,18 @@ pub(crate) async fn fetch_unknown(settings: &Settings, fetcher: &Fetcher) -> Res
         }
         let failed = |problem: &dyn Display| format!("inventory {} ({}): {problem}", source.id, source.url);
         if let Answer::List(list, _) = fetch(fetcher, source, None).await.map_err(|problem| failed(&problem))? {
+            if is_doubtful(source, &list) {
+                return Err(failed(&"it lists nothing: check as whom it is asked"));
+            }
             kept::write(source, &settings.state_folder(), &list).map_err(|problem| failed(&problem))?;
         }
     }
     Ok(())
+}
+
+/// Whether a first list that lists nothing would open what is closed until there is one.
+fn is_doubtful(source: &InventorySource, first: &KeptList) -> bool {
+    first.names.is_empty() && source.on_missing == OnMissing::Refuse
 }
 
 /// Whether the index seems to pass PyPI on, as the virtual repositories of some servers do.

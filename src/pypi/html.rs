@@ -6,12 +6,15 @@
 
 pub(super) mod tags;
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use self::tags::{Attribute, Content, Piece};
 use super::meta::Meta;
 use super::{Judge, Malformed, link, render};
-use crate::name::{NameBuffer, NameRef, Subject};
+use crate::name::{NameBuffer, NameRef, ProjectName, Subject};
 
 /// What an anchor on a project page may say beside `href` (the specification's, and two more that uv reads).
 const ATTRIBUTES: &[&str] = &[
@@ -73,6 +76,38 @@ pub(super) fn filter_root(bytes: &[u8], url: Option<&Url>, judge: &mut dyn Judge
     }
     render::root_tail(&mut out);
     Ok((out, removed))
+}
+
+/// The projects to which a root list at `url` links, and how many other links are on it. Of a page that may be something
+/// else (a form to sign in, a portal) only what a list would have counts: a link to one segment below the list, with the
+/// name as its text.
+pub(crate) fn listed(bytes: &[u8], url: &Url) -> Result<(Vec<ProjectName>, u64), Malformed> {
+    let document = read(bytes, Some(url))?;
+    let mut others = 0;
+    let mut names = Vec::new();
+    for anchor in &document.anchors {
+        match listed_by(anchor, url) {
+            Some(name) => names.push(name),
+            None => others += 1,
+        }
+    }
+    Ok((names, others))
+}
+
+fn listed_by(anchor: &Anchor, list: &Url) -> Option<ProjectName> {
+    let target = list.join(&anchor.href).ok().filter(|target| target.origin() == list.origin())?;
+    let folder = list.path().trim_end_matches("index.html").trim_end_matches('/');
+    let segment = target.path().strip_prefix(folder)?.strip_prefix('/')?;
+    let segment: Cow<'_, [u8]> = percent_decode_str(segment.trim_end_matches('/')).into();
+    let name = ProjectName::parse(str::from_utf8(&segment).ok()?).ok()?;
+    let text = anchor.text.trim().trim_end_matches('/');
+    // Listings of folders (nginx, Apache) shorten what is long.
+    let shortened = ["..>", "...", "…"].into_iter().find_map(|end| text.strip_suffix(end));
+    let same = match shortened {
+        Some(begin) => begin.len() > 3 && segment.starts_with(begin.as_bytes()),
+        None => ProjectName::parse(text).is_ok_and(|shown| shown == name),
+    };
+    same.then_some(name)
 }
 
 /// The elements that matter here.

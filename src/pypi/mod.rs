@@ -5,7 +5,7 @@
 mod borne;
 pub mod feed;
 pub mod filter;
-mod html;
+pub(crate) mod html;
 pub mod json;
 pub mod legacy;
 mod link;

@@ -208,6 +208,21 @@ async fn before_the_first_list_nothing_of_pypi_is_shown() {
 }
 
 #[tokio::test]
+async fn a_first_list_of_nothing_opens_nothing() {
+    let index = Index::start(&[]).await;
+    for html in [false, true] {
+        index.behave(|index| index.html = html);
+        let world = World::with(pypi(), &index.config("")).await;
+        assert_eq!(status(&world, "innocent").await, 503, "html: {html}");
+        index.serve(&["acme-core"]);
+        until("the first list", async || status(&world, "innocent").await == 200).await;
+        index.serve(&[]);
+    }
+    let world = World::with(pypi(), &index.config("on-missing = \"ignore\"")).await;
+    assert_eq!(status(&world, "innocent").await, 200);
+}
+
+#[tokio::test]
 async fn a_missing_list_can_be_ignored() {
     let index = Index::start(&[]).await;
     let config = index.config("on-missing = \"ignore\"");
