@@ -11,7 +11,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_M
 use http::{HeaderName, StatusCode};
 use url::Url;
 
-pub(crate) use self::read::{JsonList, of_html, of_names};
+pub(crate) use self::read::{JsonList, is_list, of_html, of_names};
 use crate::config::Settings;
 use crate::net::dial::Dialer;
 use crate::policy::Policy;

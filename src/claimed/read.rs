@@ -98,15 +98,29 @@ impl Judge for Heard<'_> {
 }
 
 /// What `policy` protects of names that stand one a line.
-pub(crate) fn of_names(policy: &Policy, text: &[u8]) -> Claims {
+pub(crate) fn of_names(policy: &Policy, text: &[u8]) -> Result<Claims, Malformed> {
     let mut claims = Claims::default();
+    let mut buffer = NameBuffer::default();
+    let mut invalid = 0;
     for line in text.split(|byte| *byte == b'\n') {
         if let Some((name, _rank)) = name_on_line(line) {
             claims.listed += 1;
+            invalid += u64::from(NameRef::fold(name, &mut buffer).is_err());
             add(&mut claims, policy, name, None);
         }
     }
-    sorted(claims)
+    is_list(claims.listed, invalid)?;
+    Ok(sorted(claims))
+}
+
+/// Whether a text of so many lines, of which so many are no names, is a list: a download that failed is an empty file, and
+/// an archive has lines, too.
+pub(crate) fn is_list(lines: u64, invalid: u64) -> Result<(), Malformed> {
+    match lines {
+        0 => Err(Malformed::Shape("it lists no project")),
+        _ if invalid.saturating_mul(2) > lines => Err(Malformed::Shape("most of its lines are no names of projects")),
+        _ => Ok(()),
+    }
 }
 
 fn add(claims: &mut Claims, policy: &Policy, written: &[u8], last_serial: Option<u64>) {
@@ -169,8 +183,16 @@ mod tests {
 
     #[test]
     fn names_one_a_line_are_read_too() {
-        let claims = of_names(&policy(), b"# all\nrequests\r\nAcme.Core 12\nacme_core\n\nacme-sdk\nnot a name!\n");
+        let text = b"# all\nrequests\r\nAcme.Core 12\nacme_core\n\nacme-sdk\n!\n";
+        let claims = of_names(&policy(), text).unwrap();
         assert_eq!((claims.listed, claims.count()), (5, 1));
+    }
+
+    #[test]
+    fn what_is_no_list_is_not_searched_in_vain() {
+        for text in [&b""[..], b"\n# nothing\n", b"\xfd7zXZ\x00\n\x01!\nab\n", b"404: Not Found?\n"] {
+            assert!(of_names(&policy(), text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn of_file(policy: &Policy, text: &[u8]) -> Result<Claims, ClaimedError> {
         }
         Some(b'<') => Ok(claimed::of_html(policy, text)?),
         // No name begins as those do.
-        _ => Ok(claimed::of_names(policy, text)),
+        _ => Ok(claimed::of_names(policy, text)?),
     }
 }
 

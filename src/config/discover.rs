@@ -49,9 +49,13 @@ pub(super) fn find(named: Option<&Path>, environment: &Environment, cwd: &Path) 
         let path = cwd.join(&candidate.shown);
         match read(&path) {
             Ok(bytes) => return Ok(decode(Role::Config, &candidate.shown, path, bytes)?),
-            Err(error) if candidate.named_by.is_none() && is_absent(&error) => {}
+            Err(error) if candidate.named_by.is_none() && is_absent(&error) && !is_link(&path) => {}
             Err(error) => {
-                let by = candidate.named_by.map(|by| format!(", named by {by},")).unwrap_or_default();
+                let by = match candidate.named_by {
+                    Some(by) => format!(", named by {by},"),
+                    None if is_absent(&error) => ", to which a symbolic link leads,".to_owned(),
+                    None => String::new(),
+                };
                 let what = format!("the config file `{}`{by}", candidate.shown.display());
                 return Err(Mistake::of_file(unreadable(&what, &error, OF_CONFIG)).into());
             }
@@ -81,6 +85,11 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {} MiB", LONGEST >> 20)));
     }
     Ok(bytes)
+}
+
+/// Whether a link stands there: one that leads nowhere was meant to lead to the config.
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_symlink())
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -190,6 +199,18 @@ error: the config file `gone.toml`, named by $NAMEWALL_CONFIG, doesn't exist
         insta::assert_snapshot!(error, @r#"
 error: the config file `namewall.toml` is a folder
  = help: write the path of the file in it, mostly `namewall.toml`
+"#);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_skipped() {
+        let cwd = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("gone.toml", cwd.path().join("namewall.toml")).unwrap();
+        let error = find(None, &Environment::default(), cwd.path()).unwrap_err();
+        insta::assert_snapshot!(error, @r#"
+error: the config file `namewall.toml`, to which a symbolic link leads, doesn't exist
+ = help: write the path of an existing file, or name none to use the usual places
 "#);
     }
 

@@ -1,6 +1,7 @@
 //! A secret: shown by nothing that prints, and handed out only where it is asked for by name.
 
 use std::fmt;
+use std::ops::Range;
 
 /// A password or a token.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,5 +24,55 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
+    }
+}
+
+/// A line of a config with stars for what may be secret: whoever is in a URL, and what a key with such a name says. As
+/// long as before, so that a caret stands where it stood.
+pub(super) fn masked(line: &str) -> String {
+    let (key, value) = line.split_once('=').unwrap_or(("", line));
+    let key = key.trim().to_ascii_lowercase();
+    let is_secret =
+        ["password", "passwd", "token", "secret", "api-key", "api_key"].iter().any(|word| key.contains(word));
+    let mut hidden = vec![false; line.len()];
+    let mut hide = |range: Range<usize>| hidden.get_mut(range).into_iter().flatten().for_each(|byte| *byte = true);
+    if is_secret && !key.ends_with("file") {
+        hide(line.len() - value.len()..line.len());
+    }
+    for (at, _) in line.match_indices("://") {
+        let from = at + "://".len();
+        let authority =
+            line.get(from..).unwrap_or_default().split(['/', '?', '#', '"', '\'', ' ']).next().unwrap_or_default();
+        if let Some((user, _host)) = authority.rsplit_once('@') {
+            hide(from..from + user.len());
+        }
+    }
+    let shown = |(at, letter): (usize, char)| {
+        let quoted = letter.is_whitespace() || matches!(letter, '"' | '\'');
+        if hidden.get(at).is_some_and(|hidden| *hidden) && !quoted { '*' } else { letter }
+    };
+    line.char_indices().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_secret_is_not_shown() {
+        for (line, shown) in [
+            ("password = \"hunter2\"", "password = \"*******\""),
+            ("api_key=  'h\u{fc}nter'", "api_key=  '******'"),
+            ("password-file = \"pw\"", "password-file = \"pw\""),
+            (
+                "url = \"https://u:hunter2@pypi.acme.example/?a@b\"",
+                "url = \"https://*********@pypi.acme.example/?a@b\"",
+            ),
+            ("proxy = \"http://token@a:1\" # b@c", "proxy = \"http://*****@a:1\" # b@c"),
+            ("names = [\"acme\"]", "names = [\"acme\"]"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(line), shown);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::secret;
 use super::source::{Marked, Source};
 use super::sources::Sources;
 use crate::policy::Place;
@@ -204,6 +205,7 @@ fn write_marked(f: &mut fmt::Formatter<'_>, number: &str, text: &str, column: us
     let blank = " ".repeat(number.len());
     // A tab stays a tab, so that the caret stands under what it means at any tab width.
     let indent: String = text.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+    let text = secret::masked(text);
     let text: String = text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
     writeln!(f, "{blank} |")?;
     writeln!(f, "{number} | {text}")?;

@@ -130,6 +130,9 @@ fn help_for_syntax(message: &str) -> &'static str {
         _ if message.contains("duplicate key") => {
             "each key stands once in its table, each table once in the file; another rule is another `[[protect]]`"
         }
+        _ if message.contains("table") => {
+            "a table's head stands in brackets: `[listen]`, or in two for one of many: `[[protect]]`"
+        }
         _ if message.contains("string") => "text stands in double quotes on one line: `reason = \"Internal to Acme\"`",
         _ if message.contains("array") => "a list is written in brackets with commas: `names = [\"acme\", \"acme-*\"]`",
         _ if message.contains("date") => "a day is written as year-month-day: `expires = 2027-06-30`",

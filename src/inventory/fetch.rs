@@ -1,5 +1,6 @@
 //! One fetch of a private index's list: conditional, page by page, bounded in time and in size.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use http::header::{
@@ -61,6 +62,8 @@ pub(super) enum InventoryError {
     PyPi,
     #[error("its list goes on at an address of another origin")]
     NextElsewhere,
+    #[error("its list leads back to a page that was read before")]
+    Circle,
     #[error("its list has more than {MAX_PAGES} pages")]
     Pages,
     #[error("its list took more than {} minutes", DEADLINE.as_secs() / 60)]
@@ -87,6 +90,7 @@ async fn fetch_all(
     let (mut all, mut nameless) = (Vec::new(), 0);
     let (mut etag, mut last_modified) = (None, None);
     let mut url = source.url.as_url().clone();
+    let mut seen = HashSet::from([url.clone()]);
     for number in 0..MAX_PAGES {
         let headers = request_headers(known.filter(|_| number == 0));
         // The list may have gone elsewhere by a redirect, and its next page is where it has gone.
@@ -122,6 +126,9 @@ async fn fetch_all(
             return Ok(Answer::List(list, nameless));
         };
         url = following(&at, &next, source.url.as_url())?;
+        if !seen.insert(url.clone()) {
+            return Err(InventoryError::Circle);
+        }
     }
     Err(InventoryError::Pages)
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -209,7 +210,7 @@ async fn keep_fresh(shared: Arc<Shared>, at: usize, first: mpsc::Sender<()>) {
                     .saturating_mul(1 << failures.min(16).saturating_sub(1))
                     .min(source.refresh)
                     .min(LONGEST_RETRY);
-                let last_good = known.map(|known| known.fetched.unix_timestamp());
+                let last_good = known.and_then(|known| known.fetched.format(&Rfc3339).ok());
                 warn!(id = source.id, url = %source.url, %problem, last_good, "cannot fetch the list of an inventory");
                 pause
             }

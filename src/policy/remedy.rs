@@ -4,9 +4,31 @@ use super::pattern::{EXPRESSION, Pattern};
 use super::pattern_error::{PatternError, Remedy};
 use super::{expression, language::Language};
 
+const NAMES: &str = "names are made of ASCII letters, digits, `-`, `_` and `.`";
+
+/// The name before `[extra]`, as a requirement has it. (`[0-9]` and `[ab]` are meant otherwise.)
+fn extras(written: &str) -> Option<String> {
+    let (name, extras) = written.strip_suffix(']')?.split_once('[')?;
+    let is_extra = |extra: &str| extra.trim().len() > 3 && Pattern::parse(extra.trim()).is_ok();
+    (extras.split(',').all(is_extra) && Pattern::parse(name).is_ok()).then(|| name.to_owned())
+}
+
+/// What stands behind a word for a kind of pattern: `RE:`, `regex:`, `glob:`.
+fn prefixed(written: &str) -> Option<String> {
+    let (kind, rest) = written.split_once(':')?;
+    let meant = match kind.to_ascii_lowercase().as_str() {
+        "re" | "regex" | "regexp" => format!("{EXPRESSION}{}", rest.trim()),
+        "glob" | "name" | "exact" | "prefix" => rest.trim().to_owned(),
+        _ => return None,
+    };
+    Pattern::parse(&meant).is_ok().then_some(meant)
+}
+
 /// The error for a pattern with a character that no name has.
 pub(super) fn foreign_character(written: &str, found: char) -> PatternError {
     let remedy = match found {
+        '[' if extras(written).is_some() => extras(written).map_or(Remedy::Advice(NAMES), Remedy::Pattern),
+        ':' if prefixed(written).is_some() => prefixed(written).map_or(Remedy::Advice(NAMES), Remedy::Pattern),
         '[' | ']' | '{' | '}' | '(' | ')' | '|' | '\\' | '^' | '$' | '+' => match as_expression(written) {
             Some(meant) => Remedy::Pattern(meant),
             None => Remedy::Advice("an expression begins with `re:`"),
@@ -16,7 +38,7 @@ pub(super) fn foreign_character(written: &str, found: char) -> PatternError {
         }
         ',' | ' ' => Remedy::Advice("write each pattern as a string of its own"),
         '/' | ':' => Remedy::Advice("write the project's name alone, not its URL"),
-        _ => Remedy::Advice("names are made of ASCII letters, digits, `-`, `_` and `.`"),
+        _ => Remedy::Advice(NAMES),
     };
     PatternError::Character { written: written.to_owned(), found, remedy }
 }

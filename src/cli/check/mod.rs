@@ -74,12 +74,12 @@ fn examine(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
     report.note = mirrors::said(&settings.sites, common.verbosity());
     if let Some(list) = &arguments.preview {
         if let Err(unknown) = knows_enough(&policy) {
-            report.distrust(unknown.to_string().trim_start_matches("error: ").to_owned());
+            report.fail(unknown.to_string().trim_start_matches("error: ").to_owned(), unknown.exit_code());
         }
         match preview::of(&policy, list, arguments.top, today) {
             Ok(preview) => report.preview = Some(preview),
             Err(PreviewError::Unreadable(why)) => return Err(Failure::Usage(why)),
-            Err(PreviewError::Untrusted(why)) => report.distrust(why),
+            Err(PreviewError::Untrusted(why)) => report.fail(why, Outcome::Untrusted.exit_code()),
         }
     }
     Ok(report)

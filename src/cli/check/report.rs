@@ -148,10 +148,10 @@ impl Report {
         Self { errors, exit_code: failure.exit_code(), ..Self::empty(strict) }
     }
 
-    /// The list of names can't be trusted.
-    pub(super) fn distrust(&mut self, message: String) {
+    /// There is no preview, or none that can be relied on: `exit_code` says of which kind that is.
+    pub(super) fn fail(&mut self, message: String, exit_code: u8) {
         self.errors.push(Error { message, help: None, location: None });
-        self.exit_code = Outcome::Untrusted.exit_code();
+        self.exit_code = exit_code;
     }
 
     pub(super) const fn outcome(&self) -> Outcome {

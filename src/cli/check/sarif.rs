@@ -16,6 +16,18 @@ const ASSERTION: Rule =
 
 /// `report` as a log.
 pub(super) fn of(report: &Report) -> Log {
+    // Code scanning takes no result without a place: what has none is shown at the head of the config.
+    let config = report.sources.first().map_or_else(|| "namewall.toml".to_owned(), ToString::to_string);
+    let found = |rule_id, level, message: &str, help: Option<&str>, location: Option<&Location>| {
+        let text = help.map_or_else(|| message.to_owned(), |help| format!("{message}\nHelp: {help}"));
+        // The name of a variable stands where a file's would.
+        let at = location.filter(|location| !location.file.starts_with('$'));
+        let at = match at {
+            Some(at) => sarif::Location::new(Path::new(&at.file), Some(at.line), Some(at.column)),
+            None => sarif::Location::new(Path::new(&config), Some(1), None),
+        };
+        Found { rule_id, level, message: text.into(), locations: vec![at], ..Found::default() }
+    };
     let errors = report
         .errors
         .iter()
@@ -36,24 +48,4 @@ pub(super) fn of(report: &Report) -> Log {
     };
     let rules = [CONFIG, ASSERTION].into_iter().chain(LintKind::ALL.map(of_lint));
     sarif::log(rules, invocation, errors.chain(assertions).chain(lints).collect())
-}
-
-fn found(
-    rule_id: &'static str,
-    level: &'static str,
-    message: &str,
-    help: Option<&str>,
-    location: Option<&Location>,
-) -> Found {
-    let text = help.map_or_else(|| message.to_owned(), |help| format!("{message}\nHelp: {help}"));
-    let at = |location: &Location| {
-        sarif::Location::new(Path::new(&location.file), Some(location.line), Some(location.column))
-    };
-    Found {
-        rule_id,
-        level,
-        message: text.into(),
-        locations: location.map(at).into_iter().collect(),
-        ..Found::default()
-    }
 }

@@ -17,7 +17,7 @@ pub enum LintKind {
     NothingInForce,
     /// The rule hides all that there is, and says that it means it.
     MatchesEverything,
-    /// The rule's own exceptions take all away that the pattern matches.
+    /// The rule's own exceptions take all away that the pattern matches, or its `versions` leave none.
     NeverMatches,
     /// The exception takes nothing away.
     IdleExcept,
@@ -104,7 +104,9 @@ impl LintKind {
             Self::NoReason => "The rule has no reason, so nobody who is refused learns why.",
             Self::NothingInForce => "The rule's own exceptions cancel all of its names.",
             Self::MatchesEverything => "The rule hides the whole index, and says that this is meant.",
-            Self::NeverMatches => "The rule's own exceptions take away all that the pattern matches.",
+            Self::NeverMatches => {
+                "Nothing is left that matches: the rule's own exceptions, or its versions, take all away."
+            }
             Self::IdleExcept => "The exception matches no name that the rule's names match.",
             Self::Repeated => "The pattern repeats an earlier one.",
             Self::Shadowed => {

@@ -70,7 +70,8 @@ fn repeated(rules: &[Rule], today: Date, twins: &mut HashSet<*const Pattern>) ->
     for (rule, pattern) in rules.iter().flat_map(|rule| rule.names.iter().map(move |pattern| (rule, pattern))) {
         let entry = Entry { rule, pattern };
         let versions = rule.versions.as_ref().map(ToString::to_string);
-        let key = (pattern.folded(), rule.mode == Mode::Audit, rule.is_in_force(today), versions);
+        let force = (rule.mode == Mode::Audit, rule.is_in_force(today), rule.expires, rule.lookalikes);
+        let key = (pattern.folded(), force, versions);
         if let Some(earlier) = first.get(&key) {
             twins.insert(std::ptr::from_ref(pattern));
             let message = format!("the pattern `{}` repeats {}", pattern.written(), earlier.shown());
@@ -125,7 +126,9 @@ impl<'r> Enforced<'r> {
     fn cover(&mut self, entry: Entry<'r>, limit: Option<usize>) -> Option<Entry<'r>> {
         let limit = limit.unwrap_or(self.entries.len());
         match (entry.pattern.exact(), entry.pattern.prefix()) {
-            (Some(exact), _) => self.cover_of_name(exact, limit),
+            // It says more than its name: what looks like it is protected, too.
+            (Some(_), _) if entry.rule.lookalikes => None,
+            (Some(exact), _) => self.cover_of_name(exact, limit).filter(|earlier| outlives(earlier.rule, entry.rule)),
             (None, Some(prefix)) => self.cover_of_prefix(prefix, entry, limit).or_else(|| self.walk(entry, limit)),
             (None, None) => self.walk(entry, limit),
         }
@@ -180,6 +183,12 @@ impl<'r> Enforced<'r> {
         let entry = self.entries.get(index)?;
         let same_rule = std::ptr::eq(entry.rule, of.rule);
         let disjoint = |exception: &Pattern| exception.relation(of.pattern) == Relation::Disjoint;
-        (same_rule || entry.rule.except.iter().all(disjoint)).then_some(*entry)
+        let spares = !same_rule && !entry.rule.except.iter().all(disjoint);
+        (!spares && outlives(entry.rule, of.rule)).then_some(*entry)
     }
+}
+
+/// Whether `earlier` is in force as long as `later` is: else `later` adds something, once `earlier` has expired.
+fn outlives(earlier: &Rule, later: &Rule) -> bool {
+    earlier.expires.is_none_or(|last| later.expires.is_some_and(|own| own <= last))
 }

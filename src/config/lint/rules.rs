@@ -1,5 +1,6 @@
 //! What is odd about one rule by itself, and about the config as a whole.
 
+use pep440_rs::Version;
 use time::Date;
 
 use super::{Lint, LintKind};
@@ -31,7 +32,9 @@ pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
 pub(super) fn of_each(rules: &[Rule], today: Date) -> Vec<Lint> {
     rules
         .iter()
-        .flat_map(|rule| [expiry(rule, today), without_reason(rule), of_everything(rule)].into_iter().flatten())
+        .flat_map(|rule| {
+            [expiry(rule, today), without_reason(rule), of_everything(rule), of_no_version(rule)].into_iter().flatten()
+        })
         .collect()
 }
 
@@ -59,6 +62,24 @@ fn without_reason(rule: &Rule) -> Option<Lint> {
     let message = format!("rule `{}` has no reason, so nobody whom it refuses learns why", rule.id);
     let help = "add one that helps them: `reason = \"Internal to Acme; served by the private index\"`";
     (written && !told).then(|| Lint::of_rule(LintKind::NoReason, rule, message, help))
+}
+
+/// Bounds that leave nothing between them. Looked for near each bound, since nobody else draws a line.
+fn of_no_version(rule: &Rule) -> Option<Lint> {
+    let versions = rule.versions.as_ref()?;
+    let near = |bound: &Version| {
+        let release = bound.release().iter().map(u64::to_string).collect::<Vec<_>>().join(".");
+        let near = [bound.to_string(), format!("{bound}.dev0"), format!("{release}.0.0.1"), format!("{release}.post1")];
+        near.into_iter().filter_map(|version| version.parse::<Version>().ok()).collect::<Vec<_>>()
+    };
+    let ends = ["0.dev0", "0", "99999"].into_iter().filter_map(|version| version.parse::<Version>().ok());
+    let mut probes = versions.iter().flat_map(|specifier| near(specifier.version())).chain(ends);
+    if probes.any(|version| versions.contains(&version)) {
+        return None;
+    }
+    let message = format!("no version is within `{versions}`, so rule `{}` protects nothing", rule.id);
+    let help = "give bounds with something between them: `versions = \">=1.4,<1.4.3\"`, or one release: `\"==1.4.2\"`";
+    Some(Lint::of_rule(LintKind::NeverMatches, rule, message, help))
 }
 
 fn of_everything(rule: &Rule) -> Option<Lint> {

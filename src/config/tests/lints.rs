@@ -132,3 +132,43 @@ fn well_known_projects_may_be_meant() {
     assert!(!warnings(&meant).contains("`requests`"), "{}", warnings(&meant));
     assert_eq!(short(&rule("acme", "\"req*\"", "mode = \"audit\"")), ["0 nothing-protected"]);
 }
+
+#[test]
+fn what_outlives_the_other_or_says_more_adds_something() {
+    let (wide, core) = ("\"acme*\"", "\"acme-core\"");
+    let short_lived = "expires = 2027-12-31";
+    let of = |first: &str, second: (&str, &str)| {
+        short(&[rule("a", first, short_lived), rule("b", second.0, second.1)].concat())
+    };
+    for names in [wide, core] {
+        assert_eq!(of(names, (core, "")), Vec::<String>::new(), "{names}");
+        assert_eq!(of(names, (core, "expires = 2028-01-01")), Vec::<String>::new(), "{names}");
+    }
+    assert_eq!(of(wide, (core, short_lived)), ["9 shadowed acme-core"]);
+    assert_eq!(of(wide, (core, "expires = 2027-06-30")), ["9 shadowed acme-core"]);
+    assert_eq!(of(core, (core, short_lived)), ["9 repeated acme-core"]);
+    assert_eq!(of(wide, (core, "expires = 2027-06-30\nlookalikes = true")), Vec::<String>::new());
+}
+
+#[test]
+fn what_hides_half_of_pypi_is_odd() {
+    let files = |patterns: &str| short(&format!("[[protect]]\nid = \"a\"\nreason = \"b\"\nfiles = [{patterns}]\n"));
+    assert_eq!(files("\"*.egg\", \"re:acme_.*[.]whl\", \"acme*\""), Vec::<String>::new());
+    for wide in ["*.*", "*-*", "*.whl", "*.tar.gz", "numpy*"] {
+        assert_eq!(files(&format!("\"{wide}\"")), [format!("4 well-known {wide}")]);
+    }
+    assert_eq!(short(&rule("a", "\"requestz\"", "lookalikes = true")), ["4 well-known requestz"]);
+    assert!(
+        warnings(&rule("a", "\"requestz\"", "lookalikes = true")).contains("hides what looks like it, a well-known")
+    );
+}
+
+#[test]
+fn versions_that_leave_none_are_odd() {
+    for none in [">2,<1", "==1.0,==2.0", ">1.0,<=1.0", "!=1,==1"] {
+        assert_eq!(short(&rule("a", "\"six\"", &format!("versions = \"{none}\""))), ["1 never-matches"], "{none}");
+    }
+    for some in ["<2", ">=1.0,<1.0.1", ">1,<1.0.1", "==1.*", "==1.0rc1", "~=1.4,!=1.4.2", ">1.0", "===1.0"] {
+        assert_eq!(short(&rule("a", "\"six\"", &format!("versions = \"{some}\""))), Vec::<String>::new(), "{some}");
+    }
+}

@@ -103,6 +103,18 @@ fn mistakes_of_single_values() {
         ("a webhook that nobody calls", "[claimed]\nwebhook = \"https://hooks.acme.example/s3cret\"\n"),
         ("how often, twice", "claimed-every = \"24h\"\n[claimed]\nevery = \"24h\"\n"),
         ("how often, in the wrong place", "[log]\nformat = \"text\"\nclaimed-every = \"24h\"\n"),
+        (
+            "a password where none belongs",
+            "[[inventory]]\nid = \"a\"\nurl = \"https://a.example/\"\npassword = \"hunter2\"\n",
+        ),
+        (
+            "a password in a URL",
+            "[[protect]]\nid = \"a\"\nnames = [\"a\"]\nprivate-index = \"https://u:hunter2@a.example/\"\n",
+        ),
+        (
+            "an extra in a name",
+            "[[protect]]\nid = \"a\"\nnames = [\"acme[extra]\", \"acme[0-9]\", \"RE:acme-.*\", \"glob:acme*\"]\n",
+        ),
         ("a webhook by mail", "[claimed]\nevery = \"1s\"\nwebhook = \"mailto:s3cret@acme.example\"\n"),
         ("an assertion of nothing", "[[assert]]\n"),
         ("an assertion on a pattern", "[[assert]]\nprotected = [\"acme\", \"acme-*\"]\n"),

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use super::{PreviewError, Tally, UNRANKED};
+use crate::claimed::is_list;
 use crate::cli::input;
 use crate::name::{NameBuffer, NameRef, Subject, name_on_line};
 use crate::pypi::filter::{self, Received, filter_page};
@@ -23,7 +24,7 @@ pub(super) fn read(path: &Path, tally: &mut Tally<'_>) -> Result<(), PreviewErro
     let done = match first {
         Some(b'{') => of_json(input, tally),
         Some(b'<') => of_html(input, tally),
-        _ => names(input, tally).map(Ok),
+        _ => names(input, tally).map(|()| is_list(tally.names, tally.invalid)),
     };
     done.map_err(unreadable)?
         .map_err(|malformed| PreviewError::Untrusted(format!("{shown} is not PyPI's list of projects: {malformed}")))
@@ -122,7 +123,9 @@ mod tests {
         assert_eq!(counts(json).unwrap(), (3, 1, 1));
         assert_eq!(counts(html).unwrap(), (2, 0, 1));
         assert_eq!(counts("acme\nSix\n-\n").unwrap(), (3, 1, 1));
-        assert_eq!(counts("").unwrap(), (0, 0, 0));
+        for no_list in ["", "\n", "[\"acme\", \"six\"]", "-\n-\nsix\n"] {
+            assert!(matches!(counts(no_list), Err(PreviewError::Untrusted(_))), "{no_list:?}");
+        }
         assert!(matches!(counts(&json[..40]), Err(PreviewError::Untrusted(_))));
         assert!(matches!(counts("{\"rows\":[]}"), Err(PreviewError::Untrusted(_))));
     }
