@@ -127,14 +127,21 @@ fn add(claims: &mut Claims, policy: &Policy, written: &[u8], last_serial: Option
     let mut buffer = NameBuffer::default();
     let Ok(name) = NameRef::fold(written, &mut buffer) else { return };
     let Some(found) = matching(policy, Subject::Project(name)) else { return };
-    let claim = Claim {
-        name: name.as_str().to_owned(),
-        written: String::from_utf8_lossy(written).into_owned(),
-        pattern: found.written.to_owned(),
-        last_serial,
-        mode: found.rule.mode.as_str(),
-    };
-    claims.by_rule.entry(found.rule.id.clone()).or_default().push(claim);
+    claims.add(name, String::from_utf8_lossy(written).into_owned(), &found, last_serial);
+}
+
+impl Claims {
+    /// Adds the project `name`, as its holder has `written` it, which the rule that was `found` protects.
+    pub(crate) fn add(&mut self, name: NameRef<'_>, written: String, found: &Match<'_>, last_serial: Option<u64>) {
+        let claim = Claim {
+            name: name.as_str().to_owned(),
+            written,
+            pattern: found.written.to_owned(),
+            last_serial,
+            mode: found.rule.mode.as_str(),
+        };
+        self.by_rule.entry(found.rule.id.clone()).or_default().push(claim);
+    }
 }
 
 fn sorted(mut claims: Claims) -> Claims {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
+use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
 use super::{Claims, LIST, fetch};
@@ -40,6 +41,18 @@ const MAX_FILE: u64 = 64 << 20;
 /// A rule, and a name that it protects.
 type Pair = (String, String);
 
+/// Of which names was told.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// `None` until what was kept is read.
+    told: Option<BTreeSet<Pair>>,
+    /// Whether there is something that could not be told.
+    pending: bool,
+}
+
 /// Begins to look, if the config says so.
 pub(crate) fn start(shared: &Arc<Shared>) {
     if let Some(every) = shared.settings.claimed.every {
@@ -48,25 +61,21 @@ pub(crate) fn start(shared: &Arc<Shared>) {
 }
 
 async fn watch(shared: Arc<Shared>, every: Duration) {
-    let path = shared.settings.state_folder().join("claimed.list");
-    let mut told = read(&path).unwrap_or_else(|problem| {
-        warn!(path = %path.display(), %problem, "cannot read which names were claimed: all will be told anew");
-        BTreeSet::new()
-    });
     let (mut last, mut tag) = (String::new(), None);
-    let mut pending = false;
     tokio::time::sleep(jittered(every.min(SETTLE))).await;
     loop {
         // Not held while we sleep: a large policy that has been replaced shall go.
         let policy = shared.policy();
         if policy.missing().next().is_none() {
+            let pending = shared.claimed.0.lock().await.pending;
             // The same list under other rules is another finding; what could not be told is found anew.
             let known = tag.take().filter(|_| !pending && last == policy.fingerprint());
             match fetch(&shared.fetcher, &policy, known.as_deref()).await {
                 Ok(Some((claims, new_tag))) => {
                     (last, tag) = (policy.fingerprint().to_owned(), new_tag);
                     count(&shared, &policy, &claims);
-                    pending = !tell(&shared, &policy, &claims, &mut told, &path).await;
+                    let mut state = shared.claimed.0.lock().await;
+                    tell(&shared, &policy, &claims, &mut state).await;
                 }
                 Ok(None) => tag = known,
                 Err(problem) => warn!(%problem, "cannot look for protected names on the public index"),
@@ -77,20 +86,35 @@ async fn watch(shared: Arc<Shared>, every: Duration) {
     }
 }
 
+/// Tells of what was found on a list that a client has fetched, unless something is being told this moment.
+pub(crate) async fn hear(shared: &Shared, policy: &Policy, claims: &Claims) {
+    if let Ok(mut state) = shared.claimed.0.try_lock() {
+        tell(shared, policy, claims, &mut state).await;
+    }
+}
+
 fn count(shared: &Shared, policy: &Policy, claims: &Claims) {
     let counts = claims.by_rule.iter().map(|(rule, claims)| (rule.as_str(), claims.len() as u64));
     shared.metrics.claimed(policy.rules().iter().map(|rule| rule.id.as_str()), counts);
 }
 
-/// Tells of what has changed since it was told last; whether that is done.
-async fn tell(shared: &Shared, policy: &Policy, claims: &Claims, told: &mut BTreeSet<Pair>, path: &Path) -> bool {
+/// Tells of what has changed since it was told last.
+async fn tell(shared: &Shared, policy: &Policy, claims: &Claims, state: &mut State) {
+    let path = shared.settings.state_folder().join("claimed.list");
+    let told = state.told.get_or_insert_with(|| {
+        read(&path).unwrap_or_else(|problem| {
+            warn!(path = %path.display(), %problem, "cannot read which names were claimed: all will be told anew");
+            BTreeSet::new()
+        })
+    });
     let now: BTreeSet<Pair> = claims
         .by_rule
         .iter()
         .flat_map(|(rule, claims)| claims.iter().map(|claim| (rule.clone(), claim.name.clone())))
         .collect();
     if now == *told {
-        return true;
+        state.pending = false;
+        return;
     }
     let (added, gone): (Vec<&Pair>, Vec<&Pair>) = (now.difference(told).collect(), told.difference(&now).collect());
     let names = added.iter().take(20).map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(" ");
@@ -99,13 +123,14 @@ async fn tell(shared: &Shared, policy: &Policy, claims: &Claims, told: &mut BTre
     if let Some(webhook) = &shared.settings.claimed.webhook
         && !post(shared, webhook, &message(policy, claims, &added, &gone)).await
     {
-        return false;
+        state.pending = true;
+        return;
     }
-    if let Err(problem) = write(path, &now) {
+    state.pending = false;
+    if let Err(problem) = write(&path, &now) {
         error!(path = %path.display(), %problem, "cannot keep which names were told of: they are told anew after a restart");
     }
     *told = now;
-    true
 }
 
 fn message(policy: &Policy, claims: &Claims, added: &[&Pair], gone: &[&Pair]) -> Bytes {

@@ -67,10 +67,6 @@ pub(super) fn claimed(document: &Document, mistakes: &mut Mistakes<'_>) -> Claim
     }
     // At the table, since an excerpt of the line would show the password in it.
     let webhook = raw.webhook.as_ref().and_then(|text| mistakes.keep(&table.span(), webhook(text.get_ref())));
-    if raw.every.is_none() && short.is_none() && raw.webhook.is_some() && document.is_whole(table) {
-        let wrong = Wrong::new("`webhook` stands without `every`", "say how often to look: `every = \"24h\"`");
-        mistakes.report(&table.span(), wrong);
-    }
     Claimed { every, webhook }
 }
 

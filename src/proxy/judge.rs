@@ -35,6 +35,15 @@ impl<'p> PolicyJudge<'p> {
         &self.hits
     }
 
+    /// Whether the entry must go, and the rule that matched it.
+    pub(super) fn judged(&mut self, subject: Subject<'_>) -> (bool, Option<Match<'p>>) {
+        let verdict = self.policy.judge(subject);
+        let hides = verdict.protected.is_some();
+        let found = verdict.protected.or(verdict.audited);
+        found.iter().for_each(|found| self.count(*found, hides));
+        (hides, found)
+    }
+
     fn count(&mut self, found: Match<'p>, hides: bool) {
         let same = |hit: &&mut Hit<'_>| hit.found.rule.id == found.rule.id && hit.hides == hides;
         match self.hits.iter_mut().find(same) {
@@ -46,14 +55,6 @@ impl<'p> PolicyJudge<'p> {
 
 impl Judge for PolicyJudge<'_> {
     fn hides(&mut self, subject: Subject<'_>) -> bool {
-        let verdict = self.policy.judge(subject);
-        if let Some(found) = verdict.protected {
-            self.count(found, true);
-            return true;
-        }
-        if let Some(found) = verdict.audited {
-            self.count(found, false);
-        }
-        false
+        self.judged(subject).0
     }
 }

@@ -29,6 +29,7 @@ use tracing::info;
 
 use self::fetch::Fetcher;
 use self::upstream::Upstream;
+use crate::claimed::watch::Told;
 use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
 use crate::name::HostName;
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) standing: Standing,
     pub(crate) tasks: Tasks,
     pub(crate) inventories: Inventories,
+    pub(crate) claimed: Told,
     pub(crate) fetcher: Fetcher,
     leaves: Leaves,
     dialer: Arc<Dialer>,
@@ -154,6 +156,7 @@ impl Proxy {
         let fetcher = Fetcher::over(upstream.clone());
         let shared = Arc::new(Shared {
             inventories,
+            claimed: Told::default(),
             fetcher,
             settings,
             policy,

@@ -9,10 +9,11 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, Header
 use http::{Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::body::{Body, full};
 use crate::name::FileName;
-use crate::policy::{Match, Rule};
+use crate::policy::{Match, Mode, Policy, Rule};
 use crate::pypi::render;
 use crate::pypi::resource::{Absent, Resource};
 use crate::pypi::xmlrpc;
@@ -26,6 +27,9 @@ pub(super) const DECISION: HeaderName = HeaderName::from_static("namewall-decisi
 pub(super) const RULE: HeaderName = HeaderName::from_static("namewall-rule");
 /// The request's id.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("namewall-request-id");
+
+/// What the ids of rules in one field may take up: servers before us bound a head at 8 KiB.
+const MAX_RULES: usize = 1024;
 
 /// Something protected, in the shape in which PyPI says on that route that there is nothing; or a refusal, where words
 /// count more than looks.
@@ -132,6 +136,33 @@ pub(super) fn mark(response: &mut Response<Body>, outcome: Outcome, rules: Optio
     headers.insert(DECISION, HeaderValue::from_static(outcome.as_str()));
     if let Some(rules) = rules.and_then(|rules| HeaderValue::try_from(rules).ok()) {
         headers.insert(RULE, rules);
+    }
+}
+
+/// The rules that may hide something of an answer whose head goes before it is known which do, as many as a field holds.
+pub(super) fn possible_rules(policy: &Policy) -> String {
+    let today = OffsetDateTime::now_utc().date();
+    let ids = policy
+        .rules()
+        .iter()
+        .filter(|rule| rule.mode == Mode::Enforce && rule.is_in_force(today))
+        .map(|rule| &*rule.id);
+    let mut rules = String::new();
+    for id in ids {
+        if rules.len() + id.len() > MAX_RULES {
+            break;
+        }
+        rules.push_str(if rules.is_empty() { "" } else { ", " });
+        rules.push_str(id);
+    }
+    rules
+}
+
+/// Marks such an answer.
+pub(super) fn mark_possible(response: &mut Response<Body>, policy: &Policy) {
+    let rules = possible_rules(policy);
+    if !rules.is_empty() {
+        mark(response, Outcome::Filtered, Some(&rules));
     }
 }
 

@@ -164,3 +164,27 @@ async fn a_webhook_is_told_once_and_tried_again() {
     assert!(metrics(&world).await.contains("namewall_claimed_names{rule=\"acme\"} 1\n"));
     assert!(world.leaked().is_empty());
 }
+
+#[tokio::test]
+async fn a_webhook_is_told_of_a_list_that_passes() {
+    let (url, messages, _server) = webhook().await;
+    let world = World::adjusted(pypi(), RULES, |settings| {
+        settings.claimed.webhook = Some(WebhookUrl::new(url.parse().unwrap()));
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(messages.lock().unwrap().is_empty(), "nobody has looked yet");
+    for _ in 0..3 {
+        assert_eq!(world.get("/simple/").await.status, 200);
+    }
+    let begun = Instant::now();
+    while messages.lock().unwrap().len() < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", messages.lock().unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.get("/simple/").await.status, 200);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let told = messages.lock().unwrap().clone();
+    assert_eq!(told.len(), 2, "refused once, then told once");
+    assert_eq!(told[1]["added"], serde_json::json!([{"rule": "acme", "name": "acme-core"}]));
+}

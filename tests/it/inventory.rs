@@ -504,7 +504,7 @@ fn nothing_is_called_unprotected_while_a_list_is_missing() {
         (&["explain", "requests"][..], 3),
         (&["filter", "--as", "root"], 3),
         (&["scan", "requirements.txt"], 3),
-        (&["check", "--preview", "names"], 4),
+        (&["check", "--preview", "names"], 3),
     ] {
         let (found, told) = namewall(arguments);
         assert!(told.contains("what inventory `corp` lists has never come here"), "{arguments:?}: {told}");

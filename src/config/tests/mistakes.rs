@@ -100,7 +100,6 @@ fn mistakes_of_single_values() {
                 "[[inventory]]\nid = \"corp\"\nurl = \"https://pypi.acme.example/simple/\"\npassword-file = \"x\"\n",
             ),
         ),
-        ("a webhook that nobody calls", "[claimed]\nwebhook = \"https://hooks.acme.example/s3cret\"\n"),
         ("how often, twice", "claimed-every = \"24h\"\n[claimed]\nevery = \"24h\"\n"),
         ("how often, in the wrong place", "[log]\nformat = \"text\"\nclaimed-every = \"24h\"\n"),
         (

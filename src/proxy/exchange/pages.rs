@@ -121,7 +121,8 @@ pub(super) fn record_hits(exchange: &Exchange, hits: &[Hit<'_>], outcome: Outcom
     }
 }
 
-fn hiding_rules(hits: &[Hit<'_>]) -> String {
+/// The ids of the rules that hid something.
+pub(super) fn hiding_rules(hits: &[Hit<'_>]) -> String {
     hits.iter().filter(|hit| hit.hides).map(|hit| hit.found.rule.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 

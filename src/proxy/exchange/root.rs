@@ -8,13 +8,21 @@ use hyper::body::Incoming;
 
 use super::super::body::{Body, Decoded, empty};
 use super::super::judge::{Hit, PolicyJudge};
+use super::super::reply;
 use super::Exchange;
-use super::pages::{self, record_hits};
+use super::pages::{self, hiding_rules, record_hits};
 use super::plan::{Plan, content_type};
 use super::stream::{self, Failure, Outlet, PIECE};
+use crate::claimed::{Claims, watch};
+use crate::name::Subject;
+use crate::policy::Policy;
+use crate::pypi::Judge;
 use crate::pypi::negotiate::Representation;
 use crate::pypi::root::RootFilter;
 use crate::telemetry::Outcome;
+
+/// The most names that are kept of a passing list; who protects more than that asks for the list now and then.
+const MAX_CLAIMS: usize = 10_000;
 
 /// Answers the root list.
 pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
@@ -38,6 +46,7 @@ async fn stream_filtered(exchange: Arc<Exchange>, plan: &Plan, upstream: Respons
         // Its length is known to nobody before it is filtered.
         let mut response = Response::new(empty());
         *response.headers_mut() = headers;
+        reply::mark_possible(&mut response, &exchange.policy);
         return response;
     }
     let (working, wanted) = (Arc::clone(&exchange), plan.wanted);
@@ -57,7 +66,7 @@ async fn filter(
     let (parts, body) = upstream.into_parts();
     let mut filter = RootFilter::new(wanted);
     let mut decoded = Decoded::new(&parts.headers, body).await?;
-    let mut judge = PolicyJudge::new(&exchange.policy);
+    let mut judge = Listening::new(&exchange.policy);
     let (mut piece, mut filtered) = (Vec::new(), Vec::with_capacity(PIECE));
     loop {
         decoded.next(&mut piece).await?;
@@ -69,24 +78,61 @@ async fn filter(
         }
         if filtered.len() >= PIECE || ended {
             let out = std::mem::replace(&mut filtered, Vec::with_capacity(PIECE));
+            // The head goes before the end is known: of a long list it names the rules that may hide something.
+            outlet.name_rules(|| match ended {
+                true => hiding_rules(judge.judge.hits()),
+                false => reply::possible_rules(&exchange.policy),
+            });
             if !outlet.send(out).await {
                 // What was hidden from a client that has gone doesn't count.
                 return Ok(());
             }
         }
         if ended {
-            record_hits(exchange, judge.hits(), Outcome::Filtered, StatusCode::OK);
-            count_claimed(exchange, judge.hits());
+            record_hits(exchange, judge.judge.hits(), Outcome::Filtered, StatusCode::OK);
+            let claims = judge.claims.take();
+            tell_of_claimed(exchange, judge.judge.hits(), claims);
             return Ok(());
         }
     }
 }
 
 /// What is taken out of PyPI's own list are protected names that strangers hold.
-fn count_claimed(exchange: &Exchange, hits: &[Hit<'_>]) {
-    if exchange.visit.site.host.as_str() == "pypi.org" {
-        let rules = exchange.policy.rules().iter().map(|rule| rule.id.as_str());
-        let counts = hits.iter().map(|hit| (hit.found.rule.id.as_str(), hit.count));
-        exchange.shared.metrics.claimed(rules, counts);
+fn tell_of_claimed(exchange: &Exchange, hits: &[Hit<'_>], claims: Option<Claims>) {
+    if exchange.visit.site.host.as_str() != "pypi.org" {
+        return;
+    }
+    let rules = exchange.policy.rules().iter().map(|rule| rule.id.as_str());
+    let counts = hits.iter().map(|hit| (hit.found.rule.id.as_str(), hit.count));
+    exchange.shared.metrics.claimed(rules, counts);
+    if let Some(claims) = claims {
+        let (shared, policy) = (Arc::clone(&exchange.shared), Arc::clone(&exchange.policy));
+        exchange.shared.tasks.spawn_until_abort(async move { watch::hear(&shared, &policy, &claims).await });
+    }
+}
+
+/// Judges, and listens to which names a rule matches.
+struct Listening<'p> {
+    judge: PolicyJudge<'p>,
+    /// `None` once there are too many to keep: a list passes in constant memory.
+    claims: Option<Claims>,
+    heard: usize,
+}
+
+impl<'p> Listening<'p> {
+    fn new(policy: &'p Policy) -> Self {
+        Self { judge: PolicyJudge::new(policy), claims: Some(Claims::default()), heard: 0 }
+    }
+}
+
+impl Judge for Listening<'_> {
+    fn hides(&mut self, subject: Subject<'_>) -> bool {
+        let (hides, found) = self.judge.judged(subject);
+        if let (Some(found), Subject::Project(name), Some(claims)) = (found, subject, &mut self.claims) {
+            claims.add(name, name.as_str().to_owned(), &found, None);
+            self.heard += 1;
+            self.claims.take_if(|_| self.heard > MAX_CLAIMS);
+        }
+        hides
     }
 }

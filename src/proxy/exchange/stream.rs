@@ -13,9 +13,11 @@ use tokio::sync::oneshot;
 
 use super::super::body::{Body, BodyError, LARGE, full, streamed};
 use super::super::pipe::{Writer, pipe};
+use super::super::reply;
 use super::super::{ROOM, ROOMS};
 use super::Exchange;
 use crate::pypi::Malformed;
+use crate::telemetry::Outcome;
 
 /// What is sent at once. A short list that can't be trusted is seen whole, and refused, before any of it is out.
 pub(super) const PIECE: usize = 16 * 1024;
@@ -31,8 +33,10 @@ pub(super) struct Failure {
 pub(super) struct Outlet {
     /// Until the client has gone: what it lacks then can't be made good.
     writer: Option<Writer>,
-    /// Told once: that there is a first piece, or why there is none.
-    started: Option<oneshot::Sender<Result<(), Failure>>>,
+    /// Told once: that there is a first piece, and of which rules the head says that they hid something; or why there is
+    /// none.
+    started: Option<oneshot::Sender<Result<String, Failure>>>,
+    rules: String,
 }
 
 impl Outlet {
@@ -47,10 +51,17 @@ impl Outlet {
         arrived
     }
 
+    /// Which rules the head is to name, if it has not gone yet.
+    pub(super) fn name_rules(&mut self, rules: impl FnOnce() -> String) {
+        if self.started.is_some() {
+            self.rules = rules();
+        }
+    }
+
     fn start(&mut self) {
         if let Some(started) = self.started.take() {
             // Nobody waits for it when the client has gone.
-            drop(started.send(Ok(())));
+            drop(started.send(Ok(std::mem::take(&mut self.rules))));
         }
     }
 
@@ -81,7 +92,7 @@ where
 {
     let (started, first_piece) = oneshot::channel();
     let (writer, body) = pipe();
-    let work = work(Outlet { writer: Some(writer), started: Some(started) });
+    let work = work(Outlet { writer: Some(writer), started: Some(started), rules: String::new() });
     let telling = Arc::clone(&exchange);
     exchange.shared.tasks.spawn(async move {
         let (outlet, outcome) = work.await;
@@ -91,9 +102,12 @@ where
         }
     });
     match first_piece.await {
-        Ok(Ok(())) => {
+        Ok(Ok(rules)) => {
             let mut response = Response::new(body.boxed());
             *response.headers_mut() = headers;
+            if !rules.is_empty() {
+                reply::mark(&mut response, Outcome::Filtered, Some(&rules));
+            }
             response
         }
         Ok(Err(failure)) => exchange.fail(failure.reason, &failure.detail),

@@ -13,7 +13,7 @@ use super::super::body::{Body, BodyError, Decoded, full, within_patience};
 use super::super::judge::PolicyJudge;
 use super::super::reply;
 use super::Exchange;
-use super::pages::record_hits;
+use super::pages::{hiding_rules, record_hits};
 use super::plan::{content_type, without_page};
 use super::stream::{self, Failure, Outlet, PIECE};
 use super::tell::Told;
@@ -102,7 +102,10 @@ async fn filter(
         let mut output = Pieces { outlet, runtime, piece: Vec::with_capacity(PIECE) };
         let policy = Arc::clone(&exchange.policy);
         let mut judge = PolicyJudge::new(&policy);
+        // The head of a long answer goes before the end is known.
+        output.outlet.name_rules(|| reply::possible_rules(&policy));
         let filtered = filter_response(call, input, &mut output, &mut judge);
+        output.outlet.name_rules(|| hiding_rules(judge.hits()));
         let outcome = match filtered.and_then(|_removed| output.send().map_err(ResponseError::Output)) {
             Ok(()) => {
                 record_hits(&exchange, judge.hits(), Outcome::Filtered, StatusCode::OK);
