@@ -252,7 +252,8 @@ fn what_is_broken_is_named_and_the_rest_is_read() {
     tree.write("taken/d/pylock.toml", format!("a = {}", "[".repeat(200_000)));
     std::fs::File::create(tree.path().join("taken/pylock.big.toml")).unwrap().set_len(1 << 40).unwrap();
     let (code, report) = tree.json(&["taken"]);
-    assert_eq!(code, Some(4));
+    assert_eq!(code, Some(1), "there are findings");
+    assert_eq!(tree.scan(&["taken/a"]).status.code(), Some(4), "there is none, as far as could be read");
     let unread: Vec<&str> =
         report["unread"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
     let broken = [
@@ -266,6 +267,47 @@ fn what_is_broken_is_named_and_the_rest_is_read() {
     assert!(report["counts"]["errors"].as_u64().unwrap() > 5, "{report:#}");
     let stderr = text(&tree.scan(&["taken"]).stderr);
     assert!(stderr.contains("taken/a/uv.lock was not read: line 1"), "{stderr}");
+}
+
+#[test]
+fn requirement_files_are_read_in_the_encodings_that_pip_reads() {
+    let tree = Tree::new(&[]);
+    let text = "acme-core==1.0 --hash=sha256:00\r\n";
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| {
+        std::iter::once(0xfeff_u16).chain(text.encode_utf16()).flat_map(bytes).collect::<Vec<u8>>()
+    };
+    tree.write("a/requirements.txt", utf16(u16::to_le_bytes));
+    tree.write("b/requirements.txt", utf16(u16::to_be_bytes));
+    tree.write("c/requirements.txt", format!("\u{feff}{text}"));
+    tree.write("d/requirements.txt", [b"# coding: latin-1 \xe9\n", text.as_bytes()].concat());
+    let (code, report) = tree.json(&["."]);
+    assert_eq!((code, &report["counts"]["errors"], &report["counts"]["unread"]), (Some(1), &4.into(), &0.into()));
+}
+
+#[test]
+fn remedies_go_to_the_root() {
+    let tree = Tree::new(&[]);
+    let file = "https://files.pythonhosted.org/packages/a/b/c/acme_core-1.0-py3-none-any.whl";
+    tree.write("requirements.txt", format!("acme-core @ {file}\nurllib3==1.26.5 --hash=sha256:00\n"));
+    tree.write(
+        "uv.lock",
+        format!("version = 1\n[[package]]\nname = \"acme-core\"\nversion = \"1.0\"\nsource = {{ url = \"{file}\" }}\n"),
+    );
+    tree.write(
+        "pylock.dev.toml",
+        "lock-version = \"1.0\"\n[[packages]]\nname = \"acme-core\"\nindex = \"https://pypi.org/simple\"\n",
+    );
+    tree.write(
+        "Pipfile.lock",
+        format!("{{\"default\": {{}},\n\"develop\": {{\"acme-core\": {{\"file\": \"{file}\"}}}}}}"),
+    );
+    tree.write("bad.toml", "[[protect]]\nid = \"bad\"\nnames = [\"urllib3\"]\nversions = \"<2\"\n");
+    let (code, report) = tree.json(&["--rules", "bad.toml", "."]);
+    assert_eq!(code, Some(1));
+    let told =
+        |it: &Value| format!("{}:{} {}", it["path"].as_str().unwrap(), it["line"], it["remedy"].as_str().unwrap());
+    let told: Vec<String> = report["findings"].as_array().unwrap().iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"), @"");
 }
 
 #[cfg(unix)]
