@@ -142,7 +142,20 @@ fn releases_that_are_hidden_are_told_of() {
         assert!(text.contains(": protected\n  what happens every release that"), "{text}");
         assert!(text.contains("  run next     pip install 'urllib3>=2'\n"), "{text}");
     }
-    insta::assert_snapshot!(stdout(&shell.run(&["explain", "urllib3==1.26.5"])), @"");
+    insta::assert_snapshot!(stdout(&shell.run(&["explain", "urllib3==1.26.5"])), @r"
+    urllib3==1.26.5: protected
+      what happens urllib3 1.26.5 isn't on its project's page, and its files are refused (403)
+      rule         bad
+      pattern      urllib3, releases <2 only
+      written at   namewall.toml:3
+      reason       no longer mended
+      owner        security@acme.example
+      run next     pip install 'urllib3>=2'
+      or           uv add 'urllib3>=2'
+                   uv lock --upgrade-package urllib3
+                   poetry update --lock urllib3
+      note         only the releases <2 are hidden: take another, and if a lock file has this one, lock again (the last two); if it must be this one, ask security@acme.example
+    ");
     let output = shell.run(&["explain", "--json", "urllib3", "urllib3<2"]);
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     let told = |one: &Value| (one["verdict"].clone(), one["hides_releases"][0]["versions"].clone());
@@ -169,9 +182,27 @@ fn of_a_reference_its_url_counts_and_no_secret_is_shown() {
         assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
         assert!(!stdout(&output).contains("hunter2"), "{}", stdout(&output));
     }
-    insta::assert_snapshot!(said(&elsewhere, 0), @"");
+    insta::assert_snapshot!(said(&elsewhere, 0), @r"
+    acme-core @ git+https://github.com/x/y@main: allowed (url of a host that is not intercepted)
+    acme-core[x]@https://pypi.acme.example/acme_core-1.0.zip ; os_name == 'nt': allowed (url of a host that is not intercepted)
+    git+https://github.com/x/y@main: allowed (url of a host that is not intercepted)
+    acme-core @ file:///src/acme-core: allowed (not from an index)
+    ");
     let file = "https://u:hunter2@files.pythonhosted.org/packages/py3/a/acme-core/acme_core-1.0-py3-none-any.whl";
-    insta::assert_snapshot!(said(&[&format!("acme-core @ {file}")], 1), @"");
+    insta::assert_snapshot!(said(&[&format!("acme-core @ {file}")], 1), @r"
+    acme-core @ https://files.pythonhosted.org/packages/py3/a/acme-core/acme_core-1.0-py3-none-any.whl: protected
+      what happens the download of acme_core-1.0-py3-none-any.whl is refused (403), and its project's page doesn't list it
+      rule         acme
+      pattern      Acme_* (compared as acme-*)
+      written at   namewall.toml:3
+      reason       Internal to Acme; served by the private index
+      owner        platform@acme.example
+      install from https://pypi.acme.example/simple/
+      run next     pip install --index-url https://pypi.acme.example/simple/ acme-core
+      or           uv add --index https://pypi.acme.example/simple/ acme-core
+      note         a URL is installed from whatever the indexes are: require `acme-core` without it
+      also         the audit rule watch matches, by acme-core (namewall.toml:15)
+    ");
     said(&["acme-core @ https://files.pythonhosted.org/packages/py3/s/six/six-1.0-py3-none-any.whl"], 0);
     let odd = shell.run(&["explain", "https://u:hunter2@pypi.org:port/", "acme core https://u:hunter2@h/"]);
     assert_eq!(odd.status.code(), Some(2));
@@ -181,9 +212,9 @@ fn of_a_reference_its_url_counts_and_no_secret_is_shown() {
 #[test]
 fn what_is_on_no_index_is_passed_over() {
     let shell = Shell::new(RULES);
-    let list = "-e .\n./local/acme\n-e ./acme-core\nacme-core @ file:///src/acme\nrequests \\\n  >=2\n-r other.txt\n";
+    let list = "-e .\n./local/acme\n-e ./acme-core\nacme-core @ file:///src/acme\nrequests\\\n>=2\n-r other.txt\n";
     let output = shell.piped(&["explain", "-"], list);
-    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "requests   >=2: allowed\n".to_owned()));
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "requests >=2: allowed\n".to_owned()));
     let output = shell.piped(&["explain", "-v", "-"], list);
     assert_eq!(stdout(&output).matches(": allowed (not from an index)\n").count(), 4, "{}", stdout(&output));
     let output = shell.piped(&["explain", "--json", "-"], list);

@@ -97,7 +97,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  pdm update --no-sync acme-data
+      remedy  write `acme-data` in place of the URL in pyproject.toml, then pdm update --no-sync acme-data
     taken/pdm.lock:25: warning: acme-core 1.16.0
       from    a lock that names no index
       rule    acme
@@ -122,7 +122,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  uv lock --upgrade-package acme-data, then uv export again
+      remedy  write `acme-data` in place of the URL where this was compiled from, then uv lock --upgrade-package acme-data, then uv export again
     taken/requirements.txt:6: error: acme-core 1.16.0
       from    https://pypi.org/simple
       rule    acme
@@ -132,7 +132,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  pdm update --no-sync acme-data
+      remedy  write `acme-data` in place of the URL in pyproject.toml, then pdm update --no-sync acme-data
     taken/static/pdm.lock:25: error: acme-core 1.16.0
       from    https://files.pythonhosted.org/packages/71/39/171f1c67cd00715f190ba0b100d606d440a28c93c7714febeca8b79af85e/acme_core-1.16.0.tar.gz
       rule    acme
@@ -142,7 +142,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  uv lock --upgrade-package acme-data
+      remedy  write `acme-data` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-data
     taken/uv.lock:23: error: acme-core 1.16.0
       from    https://pypi.org/simple
       rule    acme
@@ -182,7 +182,7 @@ fn json_has_keys_that_stay() {
           "rule": "acme",
           "pattern": "acme-*",
           "reason": "Internal",
-          "remedy": "uv lock --upgrade-package acme-data"
+          "remedy": "write `acme-data` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-data"
         },
         {
           "level": "error",
@@ -307,7 +307,13 @@ fn remedies_go_to_the_root() {
     let told =
         |it: &Value| format!("{}:{} {}", it["path"].as_str().unwrap(), it["line"], it["remedy"].as_str().unwrap());
     let told: Vec<String> = report["findings"].as_array().unwrap().iter().map(told).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    ./Pipfile.lock:2 write `acme-core` in place of the URL in the Pipfile, then pipenv upgrade acme-core
+    ./pylock.dev.toml:3 pip lock --index-url https://pypi.acme.example/simple/ -r requirements.txt -o pylock.dev.toml
+    ./requirements.txt:1 remove the URL: write `acme-core==` and your version, and install with --index-url https://pypi.acme.example/simple/
+    ./requirements.txt:2 write `urllib3>=2`, then compile its hashes anew
+    ./uv.lock:3 write `acme-core` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-core
+    ");
 }
 
 #[cfg(unix)]
