@@ -38,6 +38,7 @@ pub mod policy;
 pub mod proxy;
 pub mod pypi;
 mod sarif;
+mod shown;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;

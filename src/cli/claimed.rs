@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::output::{Console, Format, Style};
-use super::{Common, Failure, Outcome, block_on, input};
+use super::{Common, Failure, Outcome, block_on, input, tell_of_no_rule};
 use crate::claimed::{self, ClaimedError, Claims, JsonList};
 use crate::config::Settings;
 use crate::inventory;
@@ -26,6 +26,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     let settings = common.settings()?;
     common.start_log(settings.log_format, common.verbosity(), console);
+    tell_of_no_rule(&settings, OffsetDateTime::now_utc().date(), console);
     let found = match &arguments.from {
         Some(path) => {
             let policy = settings.policy(OffsetDateTime::now_utc().date())?;

@@ -138,7 +138,10 @@ fn filter_whole(
     };
     tell(console, &judge, filtered.removed);
     if filtered.emptied {
-        console.error("404: nothing is left on the page");
+        console.error(match kind {
+            filter::Kind::Legacy(_) => "404: what it describes (its `info`, or all its files) is hidden",
+            _ => "404: nothing is left on the page",
+        });
         return Ok(Ok(Outcome::Finding));
     }
     let mut stdout = io::stdout().lock();

@@ -238,6 +238,14 @@ fn knows_enough(policy: &Policy) -> Result<(), Failure> {
     Err(Failure::Io(std::io::Error::other(format!("what inventory `{id}` lists has never come here: {help}"))))
 }
 
+/// Says so when nothing is protected: whoever stands in the wrong folder must not take that for an answer.
+fn tell_of_no_rule(settings: &Settings, today: Date, console: &Console) {
+    if settings.inventories.is_empty() && !settings.rules.iter().any(|rule| rule.is_in_force(today)) {
+        let help = "name what is yours with --protect, or its config with --config";
+        console.error(format_args!("namewall: no rule is in force, so nothing is protected: {help}"));
+    }
+}
+
 /// Says which rules protect nothing any more, or soon won't: whoever relies on one must not find out by what it let in.
 fn tell_of_expiry(rules: &[Rule], today: Date) {
     for rule in rules {

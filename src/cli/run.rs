@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use time::OffsetDateTime;
+
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, block_on, warn_of_parent_proxy};
+use super::{Common, Failure, Outcome, asserted_policy, block_on, tell_of_no_rule, warn_of_parent_proxy};
 use crate::clients::{env, run, summary};
 use crate::config::environment::Environment;
 use crate::config::{Overrides, Settings};
@@ -33,10 +35,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     common.start_log(settings.log_format, verbosity, console);
     warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
+    tell_of_no_rule(&settings, OffsetDateTime::now_utc().date(), console);
     let rules = settings.rules.clone();
-    if rules.is_empty() && settings.inventories.is_empty() {
-        console.error("namewall: no rule is in force, so nothing is hidden: name what is yours with --protect");
-    }
     let (code, tally) = block_on(async {
         let proxy = Proxy::start(settings, policy).await?;
         let code = run::run(&arguments.command, &variables(&proxy, console)).await;

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use time::OffsetDateTime;
 
 use super::output::{Console, FindingsFormat, Style};
-use super::{Common, Failure, Outcome, asserted_policy, knows_enough};
+use super::{Common, Failure, Outcome, asserted_policy, knows_enough, tell_of_no_rule};
 use crate::clients::scan::{Finding, Level, Report, as_json, as_sarif, default_caches, scan};
 use crate::config::environment::Environment;
+use crate::shown::printable;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,6 +33,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     let settings = common.settings()?;
     let policy = asserted_policy(&settings)?;
+    tell_of_no_rule(&settings, OffsetDateTime::now_utc().date(), console);
     let mut paths = arguments.paths.clone();
     if let Some(missing) = paths.iter().find(|path| std::fs::symlink_metadata(path).is_err()) {
         return Err(Failure::Usage(format!("there is no {}", missing.display())));
@@ -54,11 +57,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     if !some {
         knows_enough(&policy)?;
     }
-    Ok(match (report.unread.is_empty(), some) {
-        // What wasn't read may hold anything: "some" would sound as if that were all.
-        (false, _) => Outcome::Untrusted,
-        (true, true) => Outcome::Finding,
-        (true, false) => Outcome::Fine,
+    // What wasn't read is told above; "none" is what it can't be called.
+    Ok(match (some, report.unread.is_empty()) {
+        (true, _) => Outcome::Finding,
+        (false, false) => Outcome::Untrusted,
+        (false, true) => Outcome::Fine,
     })
 }
 
@@ -122,9 +125,4 @@ fn as_text(finding: &Finding, console: &Console) -> String {
         let _infallible = writeln!(text, "  {label:<8}{}", printable(value));
     }
     text
-}
-
-/// `text` without what a terminal would obey: it comes out of other people's files.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }

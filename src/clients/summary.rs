@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::policy::Rule;
+use crate::shown::printable;
 use crate::telemetry::Outcome;
 use crate::telemetry::decision::Tally;
 
@@ -65,15 +66,16 @@ fn advice(id: Option<&str>, rule: Option<&Rule>, subject: Option<&str>) -> Strin
         return text;
     }
     let mut line = |label: &str, value: &str| {
-        let _written = writeln!(text, "  {label} {value}");
+        let _written = writeln!(text, "  {label} {}", printable(value));
     };
     if let Some(rule) = rule {
         if let Some(reason) = &rule.reason {
             line("why:", reason);
         }
-        match &rule.private_index {
-            Some(index) => line("to install them:", &format!("add --extra-index-url {index} (or --index for uv)")),
-            None => line("to install them:", "name your private index (--extra-index-url, or --index for uv)"),
+        match (&rule.private_index, &rule.versions) {
+            (Some(index), _) => line("to install them:", &format!("add --extra-index-url {index} (or --index for uv)")),
+            (None, Some(versions)) => line("instead:", &format!("take another release, none of {versions}")),
+            (None, None) => line("to install them:", "name your private index (--extra-index-url, or --index for uv)"),
         }
         if let Some(owner) = &rule.owner {
             line("ask:", owner);
@@ -119,5 +121,15 @@ mod tests {
           to install them: add --extra-index-url https://pypi.acme.example/simple/ (or --index for uv)
           to see more: namewall explain acme-core
         ");
+    }
+
+    #[test]
+    fn of_a_project_with_other_releases_those_are_advised() {
+        let rule =
+            Rule { id: "bad".into(), versions: "<2".parse().ok(), reason: Some("\x1b[2J".into()), ..Rule::default() };
+        assert_eq!(
+            advice(Some("bad"), Some(&rule), None),
+            "  why: \u{fffd}[2J\n  instead: take another release, none of <2\n"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::settings::Settings;
 use crate::name::{NameBuffer, NameRef, Subject};
-use crate::policy::{Match, Place, Policy};
+use crate::policy::{Match, Mode, Place, Policy};
 
 /// One name of an `[[assert]]` table: what must be so under the rules, with its place for the message.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub enum Found {
     Protected(Culprit),
     /// It must be protected, and only this audit rule matches.
     OnlyAudited(Culprit),
+    /// It must be protected, and this rule hides only some of its releases.
+    OnlyReleases(Culprit),
     /// It must be protected, and no rule in force matches.
     NoRule,
 }
@@ -90,7 +92,10 @@ fn contradiction(assertion: &Assertion, policy: &Policy) -> Option<Found> {
         (true, Some(_), _) | (false, None, _) => None,
         (false, Some(matched), _) => Some(Found::Protected(matched.into())),
         (true, None, Some(matched)) => Some(Found::OnlyAudited(matched.into())),
-        (true, None, None) => Some(Found::NoRule),
+        (true, None, None) => {
+            let partly = policy.hiding_releases_of(name).into_iter().find(|found| found.rule.mode == Mode::Enforce);
+            Some(partly.map_or(Found::NoRule, |found| Found::OnlyReleases(found.into())))
+        }
     }
 }
 
@@ -110,6 +115,9 @@ impl FailedAssertion {
             Found::OnlyAudited(culprit) => {
                 format!("`{name}` is asserted to be protected, but {culprit} only audits it")
             }
+            Found::OnlyReleases(culprit) => {
+                format!("`{name}` is asserted to be protected, but {culprit} hides only some of its releases")
+            }
             Found::NoRule => format!("`{name}` is asserted to be protected, but no rule in force matches it"),
         }
     }
@@ -120,6 +128,7 @@ impl FailedAssertion {
         match &self.found {
             Found::Protected(_) => "add it to the rule's `except`, or narrow the pattern",
             Found::OnlyAudited(_) => "set the rule's `mode = \"enforce\"`",
+            Found::OnlyReleases(_) => "take `versions` out of the rule, or write a rule for the whole project",
             Found::NoRule => "add it to the `names` of a rule, and look at `except` and `expires`",
         }
     }
@@ -136,7 +145,7 @@ impl FailedAssertion {
     #[must_use]
     pub const fn culprit(&self) -> Option<&Culprit> {
         match &self.found {
-            Found::Protected(culprit) | Found::OnlyAudited(culprit) => Some(culprit),
+            Found::Protected(culprit) | Found::OnlyAudited(culprit) | Found::OnlyReleases(culprit) => Some(culprit),
             Found::NoRule => None,
         }
     }
@@ -187,6 +196,11 @@ error: `Acme_SDK` is asserted to be allowed, but the pattern `acme-*` of rule `a
 error: `Acme_SDK` is asserted to be protected, but the pattern `acme-*` of rule `acme` only audits it
  --> namewall.toml:12
   = help: set the rule's `mode = "enforce"`
+"#);
+        insta::assert_snapshot!(failed(true, Found::OnlyReleases(culprit())), @r#"
+error: `Acme_SDK` is asserted to be protected, but the pattern `acme-*` of rule `acme` hides only some of its releases
+ --> namewall.toml:12
+  = help: take `versions` out of the rule, or write a rule for the whole project
 "#);
         insta::assert_snapshot!(failed(true, Found::NoRule), @r#"
 error: `Acme_SDK` is asserted to be protected, but no rule in force matches it

@@ -14,6 +14,7 @@ mod pattern_error;
 #[expect(clippy::module_inception, reason = "the compiled policy is what the room is named after")]
 pub mod policy;
 mod prefixes;
+mod releases;
 mod remedy;
 pub mod rule;
 pub mod verdict;
@@ -23,5 +24,6 @@ pub use overlap::Relation;
 pub use pattern::{FilePattern, Pattern, PatternError};
 pub use pattern_error::Remedy;
 pub use policy::{CompileError, Policy};
+pub use releases::some_left;
 pub use rule::{Expiry, Mode, Place, Rule, RuleError};
 pub use verdict::{Match, Verdict};

@@ -115,6 +115,20 @@ impl Policy {
         self.verdict(self.findings(owner, asked, &self.matching_files(file)), true)
     }
 
+    /// The rules that hide only some releases of the project `name`, in their order: the project itself isn't
+    /// protected by them, so that no verdict on it tells of them.
+    #[must_use]
+    pub fn hiding_releases_of(&self, name: NameRef<'_>) -> Vec<Match<'_>> {
+        let mut matching = Vec::new();
+        self.names.find(name.as_str(), &mut matching);
+        self.lookalikes.find(name.as_str(), &mut matching);
+        matching.retain(|id| self.rules.get(id.rule()).is_some_and(|rule| rule.versions.is_some()));
+        self.drop_excepted(&mut matching, name);
+        matching.sort_unstable();
+        matching.dedup_by_key(|id| id.rule);
+        matching.into_iter().filter_map(|id| self.reported(id)).collect()
+    }
+
     /// Twelve hex digits over everything that can change a verdict or a rendered page (the program's version included).
     #[must_use]
     pub fn fingerprint(&self) -> &str {
@@ -202,10 +216,14 @@ impl Policy {
         if matching.is_empty() {
             return Findings::default();
         }
+        self.drop_excepted(&mut matching, name);
+        self.sorted(&matching, &doubtful)
+    }
+
+    fn drop_excepted(&self, matching: &mut Vec<PatternId>, name: NameRef<'_>) {
         let mut excepted = Vec::new();
         self.except.find(name.as_str(), &mut excepted);
         matching.retain(|id| excepted.iter().all(|exception| exception.rule != id.rule));
-        self.sorted(&matching, &doubtful)
     }
 
     /// Removes from `matching` what is not about the version that is asked for; gives those patterns that stay because

@@ -17,6 +17,7 @@ use crate::policy::{Match, Mode, Policy, Rule};
 use crate::pypi::render;
 use crate::pypi::resource::{Absent, Resource};
 use crate::pypi::xmlrpc;
+use crate::shown::quoted;
 use crate::telemetry::Outcome;
 
 const HTML: &str = "text/html; charset=UTF-8";
@@ -61,7 +62,13 @@ fn nothing(absent: Absent, file: Option<&FileName>) -> (&'static str, String) {
 /// A protected file.
 pub(super) fn refused(name: &str, found: &Match<'_>) -> Response<Body> {
     let mut detail = advice(name, found.rule);
-    detail.push_str(" If a lock file or a requirement names this file, lock again from the private index.");
+    match another_release(name, found) {
+        Some(other) => {
+            let take = format!(" Take another release: `pip install {}`;", quoted(&other));
+            detail.extend([&*take, " if a lock file or a requirement names this file, lock again."]);
+        }
+        None => detail.push_str(" If a lock file or a requirement names this file, lock again from the private index."),
+    }
     refused_because(name, found, &detail)
 }
 
@@ -71,6 +78,15 @@ pub(super) fn refused_upload(name: &str, found: &Match<'_>) -> Response<Body> {
     detail
         .push_str(" Nothing of this upload has been published. Check which repository the publishing tool is set to.");
     refused_because(name, found, &detail)
+}
+
+/// What takes another release than that of the file `name`, if that is what helps.
+fn another_release(name: &str, found: &Match<'_>) -> Option<String> {
+    let file = FileName::parse(name).ok()?;
+    let project = file.candidates().projects.into_iter().next()?;
+    let versions = file.versions_for(project.as_name());
+    let version = versions.and_then(|versions| versions.first().map(ToString::to_string));
+    found.another_release(project.as_str(), version.as_deref())
 }
 
 fn refused_because(name: &str, found: &Match<'_>, detail: &str) -> Response<Body> {
@@ -258,6 +274,22 @@ mod tests {
         assert_eq!(phrase.as_bytes(), b"Forbidden: acme-core is protected by namewall rule acme");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(response.headers()[DECISION], "refused");
+    }
+
+    #[tokio::test]
+    async fn of_a_project_with_other_releases_those_are_advised() {
+        let versions = "<2".parse().ok();
+        let rule = Rule { versions, ..rule() };
+        let found = Match { written: "urllib3", folded: "urllib3", ..found(&rule) };
+        let detail = |rule: &Rule| {
+            let body = refused("urllib3-1.26.5.tar.gz", &Match { rule, ..found }).into_body();
+            async { String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap() }
+        };
+        let public = detail(&rule).await;
+        assert!(public.contains("Take another release: `pip install 'urllib3>=2'`"), "{public}");
+        assert!(!public.contains("private index"), "{public}");
+        let private = Rule { private_index: Some("https://pypi.acme.example/simple/".into()), ..rule.clone() };
+        assert!(detail(&private).await.contains("lock again from the private index"));
     }
 
     /// Type and body of what a protected name's URL is answered with.

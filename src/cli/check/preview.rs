@@ -33,6 +33,8 @@ pub(super) struct OfRule {
     pub(super) rule: String,
     /// `enforce` or `audit`.
     pub(super) mode: &'static str,
+    /// The releases that it hides, if it hides no project as a whole; its names don't count as hidden.
+    pub(super) versions: Option<String>,
     /// How many names it matches.
     pub(super) count: u64,
     /// The first of them: those with the best ranks, then in the order of the list.
@@ -87,12 +89,15 @@ struct Tally<'p> {
     audited: u64,
     rules: Vec<Counted<'p>>,
     indexes: HashMap<&'p str, usize>,
+    /// Most policies have no such rule, and a list has a million names.
+    some_hide_releases: bool,
 }
 
 /// One rule's names. The worst of those that are kept is on top, so that a better one replaces it.
 struct Counted<'p> {
     rule: &'p str,
     mode: &'static str,
+    versions: Option<String>,
     count: u64,
     best: BinaryHeap<Victim>,
 }
@@ -101,10 +106,17 @@ impl<'p> Tally<'p> {
     fn new(policy: &'p Policy, top: usize, today: Date) -> Self {
         let in_force = policy.rules().iter().filter(|rule| rule.is_in_force(today));
         let rules: Vec<Counted<'p>> = in_force
-            .map(|rule| Counted { rule: &rule.id, mode: rule.mode.as_str(), count: 0, best: BinaryHeap::new() })
+            .map(|rule| Counted {
+                rule: &rule.id,
+                mode: rule.mode.as_str(),
+                versions: rule.versions.as_ref().map(ToString::to_string),
+                count: 0,
+                best: BinaryHeap::new(),
+            })
             .collect();
+        let some_hide_releases = rules.iter().any(|counted| counted.versions.is_some());
         let indexes = rules.iter().enumerate().map(|(index, counted)| (counted.rule, index)).collect();
-        Self { policy, top, names: 0, invalid: 0, hidden: 0, audited: 0, rules, indexes }
+        Self { policy, top, names: 0, invalid: 0, hidden: 0, audited: 0, rules, indexes, some_hide_releases }
     }
 
     fn add(&mut self, name: NameRef<'_>, rank: u64) {
@@ -114,6 +126,11 @@ impl<'p> Tally<'p> {
         self.audited += u64::from(verdict.protected.is_none() && verdict.audited.is_some());
         for found in [verdict.protected, verdict.audited].into_iter().flatten() {
             self.count(name, rank, &found);
+        }
+        if self.some_hide_releases {
+            for found in self.policy.hiding_releases_of(name) {
+                self.count(name, rank, &found);
+            }
         }
     }
 
@@ -141,6 +158,7 @@ impl<'p> Tally<'p> {
         let of_rule = |counted: Counted<'_>| OfRule {
             rule: counted.rule.to_owned(),
             mode: counted.mode,
+            versions: counted.versions,
             count: counted.count,
             top: counted.best.into_sorted_vec(),
         };
@@ -187,5 +205,16 @@ mod tests {
         let preview = preview("acme\nacme-a\n", 0);
         assert!(preview.rules.iter().all(|rule| rule.top.is_empty()));
         assert_eq!(preview.rules[0].count, 2);
+    }
+
+    #[test]
+    fn projects_of_which_releases_are_hidden_are_counted_apart() {
+        let old = Rule { versions: Some("<2".parse().unwrap()), ..rule("old", &["six", "acme"], Mode::Enforce) };
+        let policy = Policy::compile(vec![old, rule("acme", &["acme"], Mode::Enforce)], Date::MIN).unwrap();
+        let mut tally = Tally::new(&policy, 1, Date::MIN);
+        list::names(&b"six\nacme\nrequests\n"[..], &mut tally).unwrap();
+        let preview = tally.into_preview();
+        assert_eq!((preview.hidden, preview.rules[0].count, preview.rules[1].count), (1, 2, 1));
+        assert_eq!((preview.rules[0].versions.as_deref(), &preview.rules[1].versions), (Some("<2"), &None));
     }
 }

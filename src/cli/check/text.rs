@@ -34,7 +34,8 @@ fn of_preview(preview: &Preview, console: Console) -> String {
     for rule in &preview.rules {
         let id = console.paint(Style::Bold, &rule.rule);
         let names = if rule.count == 1 { "name" } else { "names" };
-        let _infallible = writeln!(text, "rule {id} ({}) matches {} {names}", rule.mode, rule.count);
+        let of = rule.versions.as_ref().map(|versions| format!(", releases {versions} only")).unwrap_or_default();
+        let _infallible = writeln!(text, "rule {id} ({}{of}) matches {} {names}", rule.mode, rule.count);
         text.extend(rule.top.iter().map(of_victim));
         let more = rule.count.saturating_sub(rule.top.len() as u64);
         if more > 0 && !rule.top.is_empty() {

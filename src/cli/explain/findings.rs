@@ -4,7 +4,7 @@ use time::Date;
 
 use super::thing::Thing;
 use crate::name::{FileName, ProjectName, Subject};
-use crate::policy::{CompileError, Match, Mode, Pattern, Place, Policy, Rule, Verdict};
+use crate::policy::{CompileError, Match, Mode, Pattern, Place, Policy, Rule, Verdict, some_left};
 use crate::pypi::resource::Release;
 
 /// The rules in force, and the same rules as they would be without what keeps some of them from hiding.
@@ -24,6 +24,10 @@ pub(super) struct Findings<'p> {
     pub(super) verdict: Verdict<'p>,
     /// The name or file that the verdict is on, if something matched.
     pub(super) subject: Option<String>,
+    /// The rules that hide only some releases of the projects, where it is allowed.
+    pub(super) hiding: Vec<Match<'p>>,
+    /// Whether it is protected only because every version that it takes is among those.
+    pub(super) none_left: bool,
     /// The projects that the file could belong to, and whether each would be protected: when the verdict isn't certain.
     pub(super) owners: Vec<(ProjectName, bool)>,
     /// A rule that would protect it, and the exception of it which prevents that.
@@ -62,7 +66,14 @@ impl<'p> Judges<'p> {
         let files = thing.files.iter().map(Subject::File);
         let subjects: Vec<Subject<'_>> =
             projects.chain(files).chain(thing.releases.iter().map(Release::subject)).collect();
-        let (subject, verdict) = first(self.policy, &subjects);
+        let (subject, mut verdict) = first(self.policy, &subjects);
+        let mut subject_shown = subject.map(|subject| shown(&subject));
+        let hiding = if verdict.is_protected() { Vec::new() } else { hiding(self.policy, thing) };
+        let none_left = none_left(thing, &hiding);
+        if let Some(found) = none_left {
+            verdict.protected = Some(found);
+            subject_shown = thing.projects.first().map(|project| project.as_str().to_owned());
+        }
         let owners = match subject {
             Some(Subject::File(file)) if !verdict.certain => self.owners(file),
             _ => Vec::new(),
@@ -70,11 +81,17 @@ impl<'p> Judges<'p> {
         let allowed = verdict.protected.is_none();
         Findings {
             verdict,
-            subject: subject.map(|subject| shown(&subject)),
+            subject: subject_shown,
+            hiding,
+            none_left: none_left.is_some(),
             owners,
             excepted: if allowed { self.excepted(&subjects) } else { None },
-            expired: if allowed { first(&self.expired, &subjects).1.protected } else { None },
+            expired: if allowed { self.expired(thing, &subjects) } else { None },
         }
+    }
+
+    fn expired(&'p self, thing: &Thing, subjects: &[Subject<'_>]) -> Option<Match<'p>> {
+        first(&self.expired, subjects).1.protected.or_else(|| hiding(&self.expired, thing).into_iter().next())
     }
 
     fn owners(&self, file: &FileName) -> Vec<(ProjectName, bool)> {
@@ -96,6 +113,18 @@ impl<'p> Judges<'p> {
         let exception = rule.except.iter().find(matches)?;
         Some(Excepted { found, exception: exception.written(), place: exception.place() })
     }
+}
+
+fn hiding<'p>(policy: &'p Policy, thing: &Thing) -> Vec<Match<'p>> {
+    thing.projects.iter().flat_map(|project| policy.hiding_releases_of(project.as_name())).collect()
+}
+
+/// The first of the rules that together hide every version which the thing takes.
+fn none_left<'p>(thing: &Thing, hiding: &[Match<'p>]) -> Option<Match<'p>> {
+    let wanted = thing.versions.as_ref()?;
+    let enforcing = || hiding.iter().filter(|found| found.rule.mode == Mode::Enforce);
+    let hidden: Vec<_> = enforcing().filter_map(|found| found.rule.versions.as_ref()).collect();
+    enforcing().next().copied().filter(|_| !some_left(wanted, &hidden))
 }
 
 /// The first of `subjects` that is protected, else the first that is audited.

@@ -25,6 +25,7 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>) -> Value {
         "pattern": found.map(|found| found.written),
         "folded": found.map(|found| found.folded),
         "place": found.and_then(|found| found.place).map(ToString::to_string),
+        "versions": found.and_then(|found| found.hidden_releases()).map(ToString::to_string),
         "reason": found.and_then(|found| found.rule.reason.as_deref()),
         "owner": found.and_then(|found| found.rule.owner.as_deref()),
         "private_index": found.and_then(|found| found.rule.private_index.as_deref()),
@@ -41,11 +42,25 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>) -> Value {
             "place": excepted.place.map(ToString::to_string),
         })),
         "expired": findings.expired.as_ref().map(of_match),
+        "hides_releases": findings.hiding.iter().map(of_hiding).collect::<Vec<_>>(),
     })
 }
 
 fn of_owner((project, protected): &(ProjectName, bool)) -> Value {
     json!({ "project": project.as_str(), "verdict": if *protected { "protected" } else { "allowed" } })
+}
+
+/// A rule that hides some releases of what is allowed, or all that are taken.
+fn of_hiding(found: &Match<'_>) -> Value {
+    json!({
+        "rule": found.rule.id,
+        "mode": found.rule.mode.as_str(),
+        "versions": found.rule.versions.as_ref().map(ToString::to_string),
+        "pattern": found.written,
+        "place": found.place.map(ToString::to_string),
+        "reason": found.rule.reason,
+        "owner": found.rule.owner,
+    })
 }
 
 fn of_match(found: &Match<'_>) -> Value {

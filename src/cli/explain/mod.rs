@@ -3,18 +3,21 @@
 mod advice;
 mod findings;
 mod json;
+mod requirement;
 mod text;
 mod thing;
 
-use std::io::BufRead;
+use std::io::Read;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use self::findings::{Findings, Judges};
-use self::thing::Thing;
+use self::requirement::{Line, in_line};
+use self::thing::{LOCAL, Thing};
 use super::output::Console;
-use super::{Common, Failure, Outcome, knows_enough};
+use super::{Common, Failure, Outcome, knows_enough, tell_of_no_rule};
+use crate::clients::scan::{decoded, logical_lines};
 use crate::config::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -32,8 +35,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let today = OffsetDateTime::now_utc().date();
     let policy = settings.policy(today)?;
     let judges = Judges::new(&policy, today)?;
-    let (mut things, mut unreadable) = (Vec::new(), Vec::new());
-    read_all(&arguments.things, &settings, &mut things, &mut unreadable)?;
+    tell_of_no_rule(&settings, today, console);
+    let told = arguments.json || common.verbose > 0;
+    let Asked { things, unreadable } = Asked::read(&arguments.things, &settings, told)?;
     let findings: Vec<Findings<'_>> = things.iter().map(|thing| judges.judge(thing)).collect();
     if arguments.json {
         let list: Vec<Value> = things.iter().zip(&findings).map(|(thing, found)| json::of(thing, found)).collect();
@@ -57,29 +61,47 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     Ok(Outcome::Fine)
 }
 
-/// Understands everything that is asked about; what can't be understood doesn't keep the rest from being answered.
-fn read_all(
-    asked: &[String],
-    settings: &Settings,
-    things: &mut Vec<Thing>,
-    unreadable: &mut Vec<String>,
-) -> Result<(), Failure> {
-    for text in asked {
-        if text != "-" {
-            match thing::read(text, settings) {
-                Ok(thing) => things.push(thing),
-                Err(why) => unreadable.push(why),
+/// What is asked about, as far as it is understood.
+#[derive(Default)]
+struct Asked {
+    things: Vec<Thing>,
+    /// Complaints of what is not; it doesn't keep the rest from being answered.
+    unreadable: Vec<String>,
+}
+
+impl Asked {
+    /// Reads the arguments, and the list on standard input; what in that is on no index is only `told` if it is to be.
+    fn read(arguments: &[String], settings: &Settings, told: bool) -> Result<Self, Failure> {
+        let mut asked = Self::default();
+        for text in arguments {
+            if text == "-" {
+                asked.list(settings, told)?;
+                continue;
             }
-            continue;
-        }
-        for (number, line) in std::io::stdin().lock().lines().enumerate() {
-            let line = line?;
-            let Some(text) = thing::in_line(&line) else { continue };
             match thing::read(text, settings) {
-                Ok(thing) => things.push(thing),
-                Err(why) => unreadable.push(format!("line {} of standard input: {why}", number + 1)),
+                Ok(thing) => asked.things.push(thing),
+                Err(why) => asked.unreadable.push(why),
             }
         }
+        Ok(asked)
     }
-    Ok(())
+
+    fn list(&mut self, settings: &Settings, told: bool) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        let list = decoded(bytes).map_err(|why| Failure::Usage(format!("cannot read standard input: {why}")))?;
+        for (line, number) in logical_lines(&list) {
+            let read = match in_line(&line) {
+                Some(Line::Thing(text)) => thing::read(text, settings),
+                Some(Line::Folder(path)) => Ok(thing::folder(path)),
+                None => continue,
+            };
+            match read {
+                Ok(thing) if thing.kind == LOCAL && !told => {}
+                Ok(thing) => self.things.push(thing),
+                Err(why) => self.unreadable.push(format!("line {number} of standard input: {why}")),
+            }
+        }
+        Ok(())
+    }
 }

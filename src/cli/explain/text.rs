@@ -2,11 +2,12 @@
 
 use super::advice;
 use super::findings::Findings;
-use super::thing::{ELSEWHERE, Refusal, Thing};
+use super::thing::{ELSEWHERE, LOCAL, Refusal, Thing};
 use crate::cli::output::{Console, Style};
 use crate::name::FileName;
-use crate::policy::Match;
+use crate::policy::{Match, Mode};
 use crate::pypi::resource::Release;
+use crate::shown::printable;
 
 /// The paragraph on one thing.
 pub(super) fn of(thing: &Thing, findings: &Findings<'_>, console: Console) -> String {
@@ -25,7 +26,10 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>, console: Console) -> St
         if let Some(found) = &verdict.audited {
             lines.extend(details(found));
             format!("{allowed}, but an audit rule would hide it")
-        } else if thing.kind == ELSEWHERE {
+        } else if let Some(found) = findings.hiding.first() {
+            lines.extend(details(found));
+            format!("{allowed}, but {}", of_hiding(found))
+        } else if matches!(thing.kind, ELSEWHERE | LOCAL) {
             lines.extend(thing.mirror.iter().map(|host| ("but", of_mirror(host.as_str()))));
             format!("{allowed} ({})", thing.kind)
         } else {
@@ -33,7 +37,7 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>, console: Console) -> St
         }
     };
     lines.extend(besides(findings));
-    let lines: String = lines.iter().map(|(label, value)| format!("  {label:<13}{value}\n")).collect();
+    let lines: String = lines.iter().map(|(label, value)| format!("  {label:<13}{}\n", printable(value))).collect();
     format!("{name}: {head}\n{lines}")
 }
 
@@ -43,6 +47,10 @@ pub(super) fn what_happens(thing: &Thing, findings: &Findings<'_>) -> String {
     // Of a hidden release the project's page stays, without its files.
     let of_release = matches!(thing.refusal, Refusal::Page) && release_of(thing, findings).is_some();
     match thing.refusal {
+        _ if findings.none_left => format!(
+            "every release that `{}` takes is hidden: none is on the page of {subject}, and their files are refused (403)",
+            thing.written
+        ),
         Refusal::Page if of_release => {
             format!("{subject} isn't on its project's page, and its files are refused (403)")
         }
@@ -56,6 +64,16 @@ pub(super) fn what_happens(thing: &Thing, findings: &Findings<'_>) -> String {
         }
         Refusal::Upload => format!("the upload of {subject} to the public index is refused (403) before it begins"),
         Refusal::Other => format!("{subject} is left out of what the public index says, or the request is refused"),
+    }
+}
+
+/// What a rule does to a project that isn't protected.
+fn of_hiding(found: &Match<'_>) -> String {
+    let (id, versions) = (&found.rule.id, found.rule.versions.as_ref().map(ToString::to_string).unwrap_or_default());
+    let reason = found.rule.reason.as_ref().map(|reason| format!(" ({})", printable(reason))).unwrap_or_default();
+    match found.rule.mode {
+        Mode::Enforce => format!("rule {id} hides releases {versions}{reason}"),
+        Mode::Audit => format!("audit rule {id} would hide releases {versions}{reason}"),
     }
 }
 
@@ -110,6 +128,11 @@ fn besides(findings: &Findings<'_>) -> Vec<(&'static str, String)> {
         let (rule, written) = (&audited.rule.id, audited.written);
         lines.push(("also", format!("the audit rule {rule} matches, by {written} ({})", place(audited))));
     }
+    // The first is told of above, unless another rule is.
+    let told = usize::from(findings.verdict.audited.is_none() || findings.none_left);
+    lines.extend(
+        findings.hiding.iter().skip(told).map(|found| ("also", format!("{}, {}", of_hiding(found), place(found)))),
+    );
     if let Some(excepted) = &findings.excepted {
         let (rule, written) = (&excepted.found.rule.id, excepted.found.written);
         let at = excepted.place.map(|place| format!(" ({place})")).unwrap_or_default();

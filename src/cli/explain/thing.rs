@@ -3,20 +3,25 @@
 use std::fmt::Display;
 
 use http::Method;
+use pep440_rs::VersionSpecifiers;
 
+use super::requirement::{Requirement, is_path, without_options};
 use crate::config::Settings;
 use crate::name::{FileName, HostName, ProjectName};
 use crate::pypi::mirrors::known_mirror;
 use crate::pypi::resource::{Kind, Release, Resource};
 use crate::pypi::site::site_of;
+use crate::shown;
 
 /// The kind of a URL that the proxy has nothing to do with.
 pub(super) const ELSEWHERE: &str = "url of a host that is not intercepted";
+/// The kind of what lies on this machine.
+pub(super) const LOCAL: &str = "not from an index";
 
 /// What a thing turned out to be, and all that it names.
 #[derive(Debug)]
 pub(super) struct Thing {
-    /// As the user wrote it.
+    /// As the user wrote it, without what must not be shown.
     pub(super) written: String,
     /// What it is.
     pub(super) kind: &'static str,
@@ -26,6 +31,10 @@ pub(super) struct Thing {
     pub(super) files: Vec<FileName>,
     /// The releases that it names, for rules that hide no more.
     pub(super) releases: Vec<Release>,
+    /// The versions that a requirement takes.
+    pub(super) versions: Option<VersionSpecifiers>,
+    /// What of a requirement stands in a command.
+    pub(super) command: String,
     /// How the proxy refuses it.
     pub(super) refusal: Refusal,
     /// The mirror of PyPI that a URL leads to, although nobody looks into it.
@@ -45,36 +54,17 @@ pub(super) enum Refusal {
     Other,
 }
 
-/// What stands in a line of a list or of a requirements file; nothing for a comment or an option.
-pub(super) fn in_line(line: &str) -> Option<&str> {
-    let line = line.trim().trim_start_matches('\u{feff}');
-    // A `#` in a URL begins a fragment; a comment has white space before it.
-    let line = line.split_once(" #").map_or(line, |(line, _comment)| line);
-    let line = line.split_once(" --").map_or(line, |(line, _options)| line);
-    let line = line.trim_end_matches('\\').trim_end();
-    let line = ["-e ", "--editable "].into_iter().find_map(|option| line.strip_prefix(option)).unwrap_or(line).trim();
-    (!line.is_empty() && !line.starts_with(['#', '-'])).then_some(line)
+/// A folder that is installed as it stands on this machine.
+pub(super) fn folder(path: &str) -> Thing {
+    Thing::new(LOCAL, shown::printable(path), Refusal::Other)
 }
 
 /// Understands `text`, or says why not.
 pub(super) fn read(text: &str, settings: &Settings) -> Result<Thing, String> {
-    let thing = |kind, projects, files, refusal| Thing {
-        written: text.to_owned(),
-        kind,
-        projects,
-        files,
-        releases: Vec::new(),
-        refusal,
-        mirror: None,
-    };
+    let text = without_options(text);
+    let written = shown::printable(&shown::without_secrets_in(text));
     if is_url(text) {
-        return Ok(match read_url(text, settings)? {
-            Target::Here(resource) => {
-                let refusal = Refusal::of(&resource.kind);
-                Thing { releases: resource.releases, ..thing("url", resource.projects, resource.files, refusal) }
-            }
-            Target::Elsewhere(mirror) => Thing { mirror, ..thing(ELSEWHERE, vec![], vec![], Refusal::Other) },
-        });
+        return read_url(text, settings).map(|target| target.thing("url", text, written));
     }
     // A file name, or a path to one: people paste what they see.
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -82,29 +72,26 @@ pub(super) fn read(text: &str, settings: &Settings) -> Result<Thing, String> {
         && let Ok(file) = FileName::parse(last)
         && file.is_distribution()
     {
-        return Ok(thing("file", vec![], vec![file], Refusal::File));
+        return Ok(Thing { files: vec![file], ..Thing::new("file", written, Refusal::File) });
     }
     if let Ok(project) = ProjectName::parse(text) {
-        return Ok(thing("project", vec![project], vec![], Refusal::Page));
+        return Ok(Thing { projects: vec![project], ..Thing::new("project", written, Refusal::Page) });
     }
-    // A requirement (PEP 508): the name, then extras, a version, a marker or a URL. The URL names something too.
-    let (name, rest) = text.split_at(text.find(|c: char| !is_name_character(c)).unwrap_or(text.len()));
-    let usage = |why: &dyn Display| format!("`{text}` is no project name, file name, URL or requirement: {why}");
-    let project = ProjectName::parse(name).map_err(|why| usage(&why))?;
-    if !rest.trim_start().starts_with(['[', '(', '<', '>', '=', '!', '~', ';', '@']) {
-        return Err(usage(&format_args!("`{}` can't follow a name", rest.trim())));
+    if is_path(text) {
+        return Ok(folder(text));
     }
-    let url = rest.split_once('@').map(|(_, url)| url.split_whitespace().next().unwrap_or_default());
-    let mut requirement = thing("requirement", vec![project.clone()], vec![], Refusal::Page);
-    requirement.releases.extend(pinned(rest).map(|version| Release { project, version }));
-    if let Some(url) = url.filter(|url| url.contains("://"))
-        && let Target::Here(resource) = read_url(url, settings)?
-    {
-        requirement.projects.extend(resource.projects);
-        requirement.files.extend(resource.files);
-        requirement.refusal = Refusal::File;
+    let requirement = Requirement::read(text).map_err(|why| {
+        let why = shown::printable(&shown::without_secrets_in(&why));
+        format!("`{written}` is no project name, file name, URL or requirement: {why}")
+    })?;
+    if let Some(reference) = requirement.reference {
+        // What it is called says nothing of where it comes from.
+        return read_url(reference, settings).map(|target| target.thing("requirement", reference, written));
     }
-    Ok(requirement)
+    let Requirement { project, command, versions, pinned, .. } = requirement;
+    let releases = pinned.map(|version| Release { project: project.clone(), version }).into_iter().collect();
+    let (projects, command) = (vec![project], command.to_owned());
+    Ok(Thing { projects, releases, versions, command, ..Thing::new("requirement", written, Refusal::Page) })
 }
 
 fn is_url(text: &str) -> bool {
@@ -113,27 +100,26 @@ fn is_url(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(is_scheme))
 }
 
-/// The version that a requirement pins, if it pins one and no more.
-fn pinned(rest: &str) -> Option<String> {
-    let (_, version) = rest.split_once("==")?;
-    let version = version.trim_start_matches('=').split([',', ';', ')', ' ']).find(|part| !part.is_empty())?;
-    (!version.contains('*')).then(|| version.to_owned())
-}
-
-const fn is_name_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
-}
-
 /// Where a URL leads.
 enum Target {
     Here(Box<Resource>),
     Elsewhere(Option<HostName>),
+    /// To this machine.
+    Local,
 }
 
 fn read_url(text: &str, settings: &Settings) -> Result<Target, String> {
-    let usage = |why: &dyn Display| format!("`{text}` is no URL of an index: {why}");
-    let url = url::Url::parse(text).map_err(|why| usage(&why))?;
-    let host: HostName = url.host_str().unwrap_or_default().parse().map_err(|why| usage(&why))?;
+    let usage = |why: &dyn Display| format!("`{}` is no URL of an index: {why}", shown::without_secrets_in(text));
+    // A marker may stand behind it.
+    let url = match url::Url::parse(text.split_whitespace().next().unwrap_or_default()) {
+        Ok(url) => url,
+        Err(_relative) if !text.contains("://") => return Ok(Target::Local),
+        Err(why) => return Err(usage(&why)),
+    };
+    let Some(host) = url.host_str().filter(|host| !host.is_empty() && !url.scheme().ends_with("file")) else {
+        return Ok(Target::Local);
+    };
+    let host: HostName = host.parse().map_err(|why| usage(&why))?;
     let Some(site) = site_of(&settings.sites, &host) else {
         let mirror = known_mirror(&host).is_some();
         return Ok(Target::Elsewhere(mirror.then_some(host)));
@@ -143,6 +129,39 @@ fn read_url(text: &str, settings: &Settings) -> Result<Target, String> {
     resource.map(|resource| Target::Here(Box::new(resource))).map_err(|why| usage(&why))
 }
 
+impl Target {
+    /// The thing of that `kind` that leads here by `url`, which alone counts.
+    fn thing(self, kind: &'static str, url: &str, written: String) -> Thing {
+        match self {
+            Self::Here(resource) => {
+                let Resource { kind: asked, projects, files, releases, .. } = *resource;
+                let refusal = Refusal::of(&asked);
+                // Our own hosts' queries are what is asked for, and no secret.
+                let written = if kind == "url" && !url.contains('@') { shown::printable(url) } else { written };
+                Thing { projects, files, releases, ..Thing::new(kind, written, refusal) }
+            }
+            Self::Elsewhere(mirror) => Thing { mirror, ..Thing::new(ELSEWHERE, written, Refusal::Other) },
+            Self::Local => Thing::new(LOCAL, written, Refusal::Other),
+        }
+    }
+}
+
+impl Thing {
+    const fn new(kind: &'static str, written: String, refusal: Refusal) -> Self {
+        Self {
+            written,
+            kind,
+            projects: Vec::new(),
+            files: Vec::new(),
+            releases: Vec::new(),
+            versions: None,
+            command: String::new(),
+            refusal,
+            mirror: None,
+        }
+    }
+}
+
 impl Refusal {
     const fn of(kind: &Kind) -> Self {
         match kind {
@@ -150,31 +169,6 @@ impl Refusal {
             Kind::File | Kind::Metadata => Self::File,
             Kind::Upload => Self::Upload,
             _ => Self::Other,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_requirements_files() {
-        for (line, expected) in [
-            ("acme", Some("acme")),
-            ("  acme==1.0 ; python_version > '3'  # why", Some("acme==1.0 ; python_version > '3'")),
-            ("acme==1.0 \\", Some("acme==1.0")),
-            ("acme==1.0 --hash=sha256:00", Some("acme==1.0")),
-            ("    --hash=sha256:00 \\", None),
-            ("# acme", None),
-            ("", None),
-            ("-r other.txt", None),
-            ("--index-url https://pypi.org/simple", None),
-            ("-e git+https://github.com/a/b#egg=acme", Some("git+https://github.com/a/b#egg=acme")),
-            ("https://pypi.org/simple/acme/#fragment", Some("https://pypi.org/simple/acme/#fragment")),
-            ("acme\r", Some("acme")),
-        ] {
-            assert_eq!(in_line(line), expected, "{line}");
         }
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Entry {
     pub(super) line: Option<usize>,
     /// Everything that it is said to come from: URLs of indexes and of files.
     pub(super) urls: Vec<String>,
+    /// Whether it is required by one of those URLs, so that no index has a say.
+    pub(super) direct: bool,
     /// Names of its files, where no URL has them.
     pub(super) files: Vec<String>,
     /// The tool that wrote it, where the place of it doesn't tell.

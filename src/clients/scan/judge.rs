@@ -7,11 +7,12 @@ use url::Url;
 
 use super::entry::{Entry, Otherwise};
 use super::finding::{Finding, Level, Report};
-use super::remedy::Tool;
+use super::remedy::{Case, Tool};
 use crate::name::{FileName, HostName, ProjectName, Subject};
 use crate::policy::{Match, Policy};
 use crate::pypi::resource::Resource;
 use crate::pypi::site::{Sites, site_of};
+use crate::shown::without_secrets;
 
 /// The rules, and the hosts of the public index.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ impl Judge<'_> {
         let public: Vec<&String> = entry.urls.iter().filter(|url| self.resource(url).is_some()).collect();
         let Some(protected) = self.protected(entry, &public) else { return };
         let (level, from) = match (public.first(), &entry.otherwise) {
-            (Some(url), _) => (Level::Error, shown(url)),
+            (Some(url), _) => (Level::Error, without_secrets(url.trim())),
             (None, Otherwise::Unknown(why)) => (Level::Warning, (*why).to_owned()),
             (None, Otherwise::Elsewhere) => {
                 report.elsewhere += 1;
@@ -41,7 +42,15 @@ impl Judge<'_> {
             }
         };
         let rule = protected.found.rule;
-        let remedy = tool.remedy(protected.project.as_str(), rule.private_index.as_deref(), entry.by.as_deref());
+        let version = entry.version.clone().or_else(|| self.version_in(&public, &protected.project));
+        let remedy = tool.remedy(&Case {
+            project: protected.project.as_str(),
+            other: protected.found.another_release(protected.project.as_str(), version.as_deref()),
+            index: rule.private_index.as_deref(),
+            by: entry.by.as_deref(),
+            file: path.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
+            direct: entry.direct,
+        });
         report.findings.push(Finding {
             level,
             tool,
@@ -114,6 +123,12 @@ impl Judge<'_> {
         Some(Protected { project, file: Some(file.as_str().to_owned()), found })
     }
 
+    /// The version that a file of `project`'s among those URLs has.
+    fn version_in(&self, urls: &[&String], project: &ProjectName) -> Option<String> {
+        let mut files = urls.iter().filter_map(|url| self.resource(url)).flat_map(|resource| resource.files);
+        files.find_map(|file| Some(file.versions_for(project.as_name())?.first()?.to_string()))
+    }
+
     fn resource(&self, url: &str) -> Option<Resource> {
         let url = Url::parse(url.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
         let host: HostName = url.host_str()?.parse().ok()?;
@@ -122,15 +137,6 @@ impl Judge<'_> {
         let resource = Resource::of(site.kind, &Method::GET, url.path());
         resource.or_else(|_bad| Resource::of(site.kind, &Method::GET, "/")).ok()
     }
-}
-
-/// `url` without what is nobody's business: credentials, query and fragment.
-fn shown(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url.trim()) else { return String::new() };
-    let _cannot_have_any = url.set_username("").and_then(|()| url.set_password(None));
-    url.set_query(None);
-    url.set_fragment(None);
-    url.to_string()
 }
 
 #[cfg(test)]

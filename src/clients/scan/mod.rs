@@ -30,6 +30,8 @@ mod walk;
 pub use self::caches::default_caches;
 pub use self::finding::{Finding, Level, Report, Unread};
 pub use self::json::as_json;
+pub(crate) use self::read::decoded;
 pub use self::remedy::Tool;
+pub(crate) use self::requirements::{logical_lines, without_comment};
 pub(crate) use self::sarif::as_sarif;
 pub use self::walk::scan;

@@ -29,6 +29,7 @@ struct File {
 impl lock::Package for Package {
     fn entry(self, lines: &Lines) -> Entry {
         let line = lines.at(self.name.span().start);
+        let direct = self.url.is_some();
         let (mut urls, mut files): (Vec<String>, Vec<String>) = (self.url.into_iter().collect(), vec![]);
         for file in self.files {
             urls.extend(file.url);
@@ -41,6 +42,7 @@ impl lock::Package for Package {
             line: Some(line),
             otherwise: if known { Otherwise::Elsewhere } else { Otherwise::NO_INDEX },
             urls,
+            direct,
             files,
             by: None,
         }

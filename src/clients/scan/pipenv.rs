@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 
 use super::entry::{Entry, Otherwise};
+use super::read::Lines;
 
 #[derive(Deserialize)]
 struct Lock {
@@ -40,24 +41,55 @@ struct Package {
 pub(super) fn read(text: &str, is_public: impl Fn(&str) -> bool) -> Result<Vec<Entry>, serde_json::Error> {
     let lock: Lock = serde_json::from_str(text)?;
     let sources = lock.meta.map(|meta| meta.sources).unwrap_or_default();
-    let lines = lines(text);
-    let packages = lock.categories.into_values().flatten();
-    Ok(packages
-        .map(|(name, package)| Entry { line: lines.get(&*name).copied(), ..package.entry(name, &sources, &is_public) })
-        .collect())
+    let (places, lines) = (places(text), Lines::of(text));
+    let packages = lock.categories.into_iter().flat_map(|(category, packages)| {
+        packages.into_iter().map(move |(name, package)| (category.clone(), name, package))
+    });
+    let entry = |(category, name, package): (String, String, Package)| {
+        let line = places.get(&(&*category, &*name)).map(|&at| lines.at(at));
+        Entry { line, ..package.entry(name, &sources, &is_public) }
+    };
+    Ok(packages.map(entry).collect())
 }
 
-/// The first line of each key: pipenv writes every key on a line of its own.
-fn lines(text: &str) -> HashMap<&str, usize> {
-    let keys = text.lines().enumerate().filter_map(|(index, line)| {
-        let (key, rest) = line.trim_start().strip_prefix('"')?.split_once('"')?;
-        rest.trim_start().starts_with(':').then_some((key, index + 1))
-    });
-    let mut lines = HashMap::new();
-    keys.for_each(|(key, line)| {
-        lines.entry(key).or_insert(line);
-    });
-    lines
+/// Where each key of each object in the outermost one stands, by the keys of both. (`serde_json` doesn't say it.)
+fn places(text: &str) -> HashMap<(&str, &str), usize> {
+    let (mut places, mut depth, mut category) = (HashMap::new(), 0_usize, "");
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '{', '}', '[', ']']) {
+        let (_, here) = rest.split_at(at);
+        let mut letters = here.chars();
+        match letters.next() {
+            Some('"') => {
+                let Some((string, behind)) = string(letters.as_str()) else { break };
+                if behind.trim_start().starts_with(':') {
+                    match depth {
+                        1 => category = string,
+                        2 => _ = places.entry((category, string)).or_insert(text.len() - here.len()),
+                        _ => {}
+                    }
+                }
+                rest = behind;
+                continue;
+            }
+            Some('{' | '[') => depth += 1,
+            _ => depth = depth.saturating_sub(1),
+        }
+        rest = letters.as_str();
+    }
+    places
+}
+
+/// What stands up to the quotation mark that ends a string, and what stands behind that.
+fn string(text: &str) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    let end = text.find(|letter| {
+        let ends = letter == '"' && !escaped;
+        escaped = letter == '\\' && !escaped;
+        ends
+    })?;
+    let (string, behind) = text.split_at(end);
+    Some((string, behind.strip_prefix('"')?))
 }
 
 impl Package {
@@ -72,7 +104,10 @@ impl Package {
         }
         let named = |index: &String| sources.iter().find(|source| source.name.as_ref() == Some(index));
         match (self.file, self.index.as_ref().and_then(named), sources) {
-            (Some(file), ..) => entry.urls.push(file),
+            (Some(file), ..) => {
+                entry.urls.push(file);
+                entry.direct = true;
+            }
             (None, Some(source), _) | (None, None, [source]) => entry.urls.push(source.url.clone()),
             // Not said, and any of them may have served it.
             (None, None, sources) if sources.iter().any(|source| is_public(&source.url)) => {
@@ -126,6 +161,17 @@ mod tests {
         let entries = read(&lock(ACME), |_| false).unwrap();
         assert!(found(&entries).is_empty());
         assert_eq!(found(&read(&lock(PYPI), |_| true).unwrap()).len(), 3);
+    }
+
+    #[test]
+    fn a_key_is_found_on_whatever_line_it_stands() {
+        let lock = r#"{"_meta": {"acme-core": "\\\"", "sources": []}, "default": {"six": {"hashes": ["acme-core"]},
+"acme-core": {"markers": "x == \"acme-data\": {"}}, "develop":
+{"acme-core": {"file": "https://files.pythonhosted.org/packages/a/acme_core-1.0.tar.gz"}, "acme-data":
+{}}}"#;
+        let lines: Vec<_> = read(lock, |_| true).unwrap().into_iter().map(|it| (it.project, it.line)).collect();
+        let expected = [("acme-core", 2), ("six", 1), ("acme-core", 3), ("acme-data", 3)];
+        assert_eq!(lines, expected.map(|(project, line)| (project.to_owned(), Some(line))));
     }
 
     #[test]

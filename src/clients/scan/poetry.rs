@@ -34,6 +34,7 @@ struct File {
 impl lock::Package for Package {
     fn entry(self, lines: &Lines) -> Entry {
         let line = lines.at(self.name.span().start);
+        let direct = self.source.as_ref().is_some_and(|source| source.kind == "url");
         let url = match self.source {
             None => Some(PYPI.to_owned()),
             // `git`, `directory` and `file` have their own things in `url`.
@@ -44,6 +45,7 @@ impl lock::Package for Package {
             project: self.name.into_inner(),
             version: self.version,
             line: Some(line),
+            direct,
             urls: url.into_iter().collect(),
             files: self.files.into_iter().filter_map(|file| file.file).collect(),
             ..Entry::default()

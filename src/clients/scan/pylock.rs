@@ -45,6 +45,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
 impl Package {
     fn entry(self, lines: &Lines) -> Entry {
         let line = lines.at(self.name.span().start);
+        let direct = self.archive.is_some();
         let archives: Vec<Archive> = self.archive.into_iter().chain(self.sdist).chain(self.wheels).collect();
         let known = self.vcs.is_some()
             || self.directory.is_some()
@@ -56,6 +57,7 @@ impl Package {
             line: Some(line),
             urls: self.index.into_iter().chain(archives.iter().filter_map(|archive| archive.url.clone())).collect(),
             files: archives.into_iter().filter_map(|archive| archive.name).collect(),
+            direct,
             by: None,
             otherwise: if known { Otherwise::Elsewhere } else { Otherwise::NO_INDEX },
         }

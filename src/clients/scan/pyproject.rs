@@ -65,7 +65,13 @@ struct PoetryGroup {
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, toml::de::Error> {
     let read: Pyproject = toml::from_str(text)?;
     let lines = Lines::of(text);
-    let entry = |project, url, at| Entry { project, line: Some(lines.at(at)), urls: vec![url], ..Entry::default() };
+    let entry = |project, url, at| Entry {
+        project,
+        line: Some(lines.at(at)),
+        urls: vec![url],
+        direct: true,
+        ..Entry::default()
+    };
     let requirements = read
         .project
         .into_iter()

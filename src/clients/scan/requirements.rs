@@ -132,6 +132,7 @@ impl Requirement {
         };
         if let Some(url) = &self.url {
             entry.urls.push(url.clone());
+            entry.direct = true;
             return entry;
         }
         let public: Vec<&String> = indexes.urls.iter().filter(|url| is_public(url)).collect();
@@ -164,7 +165,7 @@ pub(super) fn parse(text: &str) -> Parsed {
 }
 
 /// The lines with what they are continued by (pip's `join_lines`), and the number of each one's first line.
-fn logical_lines(text: &str) -> Vec<(String, usize)> {
+pub(crate) fn logical_lines(text: &str) -> Vec<(String, usize)> {
     let (mut lines, mut open): (Vec<(String, usize)>, bool) = (Vec::new(), false);
     for (index, line) in text.lines().enumerate() {
         let comment = line.trim_start().starts_with('#');
@@ -183,7 +184,7 @@ fn logical_lines(text: &str) -> Vec<(String, usize)> {
 }
 
 /// `line` up to a `#` at its start or behind a space: elsewhere it begins a URL's fragment.
-fn without_comment(line: &str) -> &str {
+pub(crate) fn without_comment(line: &str) -> &str {
     let is_comment = |at: usize| line.get(..at).is_some_and(|front| front.is_empty() || front.ends_with([' ', '\t']));
     let comment = line.match_indices('#').map(|(at, _)| at).find(|&at| is_comment(at));
     comment.and_then(|at| line.get(..at)).unwrap_or(line)

@@ -33,12 +33,14 @@ struct Archive {
 impl lock::Package for Package {
     fn entry(self, lines: &Lines) -> Entry {
         let line = lines.at(self.name.span().start);
+        let direct = self.source.as_ref().is_some_and(|source| source.url.is_some());
         let source = self.source.into_iter().flat_map(|source| [source.registry, source.url]).flatten();
         let archives: Vec<Archive> = self.sdist.into_iter().chain(self.wheels).collect();
         Entry {
             project: self.name.into_inner(),
             version: self.version,
             line: Some(line),
+            direct,
             urls: source.chain(archives.iter().filter_map(|archive| archive.url.clone())).collect(),
             files: archives.into_iter().filter_map(|archive| archive.filename).collect(),
             ..Entry::default()

@@ -54,9 +54,10 @@ impl Scan<'_, '_> {
         // What a requirement file includes may be beside it, or anywhere in the project that the user stands in.
         let here = fs::canonicalize(".").ok().filter(|here| root.starts_with(here));
         let folder = here.unwrap_or_else(|| root.parent().unwrap_or(&root).to_owned());
-        match (detect::file(path), read::text(&root)) {
-            (_, Err(why)) => self.report.could_not_read(path, &why),
-            (known, Ok(text)) => self.file(path, &text, known.unwrap_or_else(|| detect::content(&text)), &folder),
+        let known = detect::file(path);
+        match text_of(&root, known) {
+            Err(why) => self.report.could_not_read(path, &why),
+            Ok(text) => self.file(path, &text, known.unwrap_or_else(|| detect::content(&text)), &folder),
         }
     }
 
@@ -129,7 +130,7 @@ impl Scan<'_, '_> {
         }
         (self.progress)(path);
         let Some(tool) = tool else { return self.installed(path) };
-        match read::text(path) {
+        match text_of(path, Some(tool)) {
             Ok(text) => self.file(path, &text, tool, root),
             Err(why) => self.report.could_not_read(path, &why),
         }
@@ -175,7 +176,7 @@ impl Scan<'_, '_> {
             if self.requirements.contains(&canonical) {
                 continue;
             }
-            let text = match text.map_or_else(|| read::text(&path), Ok) {
+            let text = match text.map_or_else(|| read::requirements(&path), Ok) {
                 Ok(text) => text,
                 Err(why) => {
                     self.report.could_not_read(&path, &why);
@@ -205,5 +206,13 @@ impl Scan<'_, '_> {
             }
             self.requirements.add(canonical, path, parsed, includes);
         }
+    }
+}
+
+/// The text of the file, in the encodings of what it is, or may be.
+fn text_of(path: &Path, known: Option<Tool>) -> Result<String, read::ReadError> {
+    match known {
+        None | Some(Tool::Requirements) => read::requirements(path),
+        Some(_) => read::text(path),
     }
 }

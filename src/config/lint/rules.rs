@@ -1,11 +1,10 @@
 //! What is odd about one rule by itself, and about the config as a whole.
 
-use pep440_rs::Version;
 use time::Date;
 
 use super::{Lint, LintKind};
 use crate::config::settings::Settings;
-use crate::policy::{Expiry, Mode, Rule};
+use crate::policy::{Expiry, Mode, Rule, some_left};
 
 /// What is odd about the config as a whole.
 pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
@@ -64,17 +63,9 @@ fn without_reason(rule: &Rule) -> Option<Lint> {
     (written && !told).then(|| Lint::of_rule(LintKind::NoReason, rule, message, help))
 }
 
-/// Bounds that leave nothing between them. Looked for near each bound, since nobody else draws a line.
 fn of_no_version(rule: &Rule) -> Option<Lint> {
     let versions = rule.versions.as_ref()?;
-    let near = |bound: &Version| {
-        let release = bound.release().iter().map(u64::to_string).collect::<Vec<_>>().join(".");
-        let near = [bound.to_string(), format!("{bound}.dev0"), format!("{release}.0.0.1"), format!("{release}.post1")];
-        near.into_iter().filter_map(|version| version.parse::<Version>().ok()).collect::<Vec<_>>()
-    };
-    let ends = ["0.dev0", "0", "99999"].into_iter().filter_map(|version| version.parse::<Version>().ok());
-    let mut probes = versions.iter().flat_map(|specifier| near(specifier.version())).chain(ends);
-    if probes.any(|version| versions.contains(&version)) {
+    if some_left(versions, &[]) {
         return None;
     }
     let message = format!("no version is within `{versions}`, so rule `{}` protects nothing", rule.id);
