@@ -119,3 +119,141 @@ fn lookalikes_and_releases() {
         1
     ));
 }
+
+const URLLIB3: &str = r#"[[protect]]
+id = "bad"
+names = ["urllib3"]
+versions = "<2"
+reason = "no longer mended"
+owner = "security@acme.example"
+"#;
+
+#[test]
+fn releases_that_are_hidden_are_told_of() {
+    let shell = Shell::new(URLLIB3);
+    let output = shell.run(&["explain", "urllib3", "urllib3>=1.26", "https://pypi.org/simple/urllib3/"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let told = "allowed, but rule bad hides releases <2 (no longer mended)\n";
+    assert_eq!(stdout(&output).matches(told).count(), 3, "{}", stdout(&output));
+    for wanted in ["urllib3<2", "urllib3==1.*", "urllib3~=1.26", "urllib3[socks] (>=1.21.1,<1.27) ; os_name == 'nt'"] {
+        let output = shell.run(&["explain", wanted]);
+        assert_eq!(output.status.code(), Some(1), "{wanted}");
+        let text = stdout(&output);
+        assert!(text.contains(": protected\n  what happens every release that"), "{text}");
+        assert!(text.contains("  run next     pip install 'urllib3>=2'\n"), "{text}");
+    }
+    insta::assert_snapshot!(stdout(&shell.run(&["explain", "urllib3==1.26.5"])), @r"
+    urllib3==1.26.5: protected
+      what happens urllib3 1.26.5 isn't on its project's page, and its files are refused (403)
+      rule         bad
+      pattern      urllib3, releases <2 only
+      written at   namewall.toml:3
+      reason       no longer mended
+      owner        security@acme.example
+      run next     pip install 'urllib3>=2'
+      or           uv add 'urllib3>=2'
+                   uv lock --upgrade-package urllib3
+                   poetry update --lock urllib3
+      note         only the releases <2 are hidden: take another, and if a lock file has this one, lock again (the last two); if it must be this one, ask security@acme.example
+    ");
+    let output = shell.run(&["explain", "--json", "urllib3", "urllib3<2"]);
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = |one: &Value| (one["verdict"].clone(), one["hides_releases"][0]["versions"].clone());
+    assert_eq!(told(&list[0]), ("allowed".into(), "<2".into()));
+    assert_eq!(told(&list[1]), ("protected".into(), "<2".into()));
+    assert_eq!((&list[1]["rule"], &list[1]["versions"]), (&"bad".into(), &"<2".into()));
+    let watching = Shell::new(&format!("{URLLIB3}mode = \"audit\"\n"));
+    let output = watching.run(&["explain", "urllib3", "urllib3<2"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output).matches("audit rule bad would hide releases <2").count(), 2, "{}", stdout(&output));
+}
+
+#[test]
+fn of_a_reference_its_url_counts_and_no_secret_is_shown() {
+    let shell = Shell::new(RULES);
+    let elsewhere = [
+        "acme-core @ git+https://u:hunter2@github.com/x/y@main",
+        "acme-core[x]@https://hunter2@pypi.acme.example/acme_core-1.0.zip?token=hunter2 ; os_name == 'nt'",
+        "git+https://u:hunter2@github.com/x/y@main#egg=acme-core",
+        "acme-core @ file:///src/acme-core",
+    ];
+    for json in [&[][..], &["--json"]] {
+        let output = shell.run(&[&["explain"], json, &elsewhere].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        assert!(!stdout(&output).contains("hunter2"), "{}", stdout(&output));
+    }
+    insta::assert_snapshot!(said(&elsewhere, 0), @r"
+    acme-core @ git+https://github.com/x/y@main: allowed (url of a host that is not intercepted)
+    acme-core[x]@https://pypi.acme.example/acme_core-1.0.zip ; os_name == 'nt': allowed (url of a host that is not intercepted)
+    git+https://github.com/x/y@main: allowed (url of a host that is not intercepted)
+    acme-core @ file:///src/acme-core: allowed (not from an index)
+    ");
+    let file = "https://u:hunter2@files.pythonhosted.org/packages/py3/a/acme-core/acme_core-1.0-py3-none-any.whl";
+    insta::assert_snapshot!(said(&[&format!("acme-core @ {file}")], 1), @r"
+    acme-core @ https://files.pythonhosted.org/packages/py3/a/acme-core/acme_core-1.0-py3-none-any.whl: protected
+      what happens the download of acme_core-1.0-py3-none-any.whl is refused (403), and its project's page doesn't list it
+      rule         acme
+      pattern      Acme_* (compared as acme-*)
+      written at   namewall.toml:3
+      reason       Internal to Acme; served by the private index
+      owner        platform@acme.example
+      install from https://pypi.acme.example/simple/
+      run next     pip install --index-url https://pypi.acme.example/simple/ acme-core
+      or           uv add --index https://pypi.acme.example/simple/ acme-core
+      note         a URL is installed from whatever the indexes are: require `acme-core` without it
+      also         the audit rule watch matches, by acme-core (namewall.toml:15)
+    ");
+    said(&["acme-core @ https://files.pythonhosted.org/packages/py3/s/six/six-1.0-py3-none-any.whl"], 0);
+    let odd = shell.run(&["explain", "https://u:hunter2@pypi.org:port/", "acme core https://u:hunter2@h/"]);
+    assert_eq!(odd.status.code(), Some(2));
+    assert!(!stderr(&odd).contains("hunter2"), "{}", stderr(&odd));
+}
+
+#[test]
+fn what_is_on_no_index_is_passed_over() {
+    let shell = Shell::new(RULES);
+    let list = "-e .\n./local/acme\n-e ./acme-core\nacme-core @ file:///src/acme\nrequests\\\n>=2\n-r other.txt\n";
+    let output = shell.piped(&["explain", "-"], list);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "requests >=2: allowed\n".to_owned()));
+    let output = shell.piped(&["explain", "-v", "-"], list);
+    assert_eq!(stdout(&output).matches(": allowed (not from an index)\n").count(), 4, "{}", stdout(&output));
+    let output = shell.piped(&["explain", "--json", "-"], list);
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((list.as_array().unwrap().len(), &list[0]["kind"]), (5, &"not from an index".into()));
+    let output = shell.piped(&["explain", "-"], "-e .\nacme\n");
+    assert_eq!(output.status.code(), Some(1), "the findings decide");
+}
+
+#[test]
+fn a_command_has_the_requirement_alone() {
+    for written in ["acme==1.0 --hash=sha256:ab", "acme==1.0 \\", "acme==1.0 ; os_name == 'nt' --hash=sha256:ab"] {
+        let text = said(&[written], 1);
+        assert!(
+            text.contains("  run next     pip install --index-url https://pypi.acme.example/simple/ acme==1.0\n"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_terminal_obeys_no_reason() {
+    let shell =
+        Shell::new("[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\nreason = \"a\\n\\u001b[2Jb\"\nowner = \"x\\ny\"\n");
+    let text = stdout(&shell.run(&["explain", "acme"]));
+    assert!(text.contains("  reason       a \u{fffd}[2Jb\n  owner        x y\n"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn that_no_rule_is_in_force_is_said() {
+    for config in ["", "[[protect]]\nid = \"old\"\nnames = [\"acme\"]\nexpires = 2020-12-31\n"] {
+        let shell = Shell::new(config);
+        std::fs::write(shell.path().join("names"), "acme\n").unwrap();
+        for arguments in [&["explain", "acme"][..], &["scan", "."], &["claimed", "--from", "names"], &["run", "true"]] {
+            let output = shell.run(arguments);
+            assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+            assert!(stderr(&output).contains("no rule is in force"), "{arguments:?}: {}", stderr(&output));
+        }
+    }
+    assert!(!stderr(&Shell::new(RULES).run(&["explain", "six"])).contains("no rule"));
+}

@@ -97,7 +97,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  pdm update --no-sync acme-data
+      remedy  write `acme-data` in place of the URL in pyproject.toml, then pdm update --no-sync acme-data
     taken/pdm.lock:25: warning: acme-core 1.16.0
       from    a lock that names no index
       rule    acme
@@ -122,7 +122,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  uv lock --upgrade-package acme-data, then uv export again
+      remedy  write `acme-data` in place of the URL where this was compiled from, then uv lock --upgrade-package acme-data, then uv export again
     taken/requirements.txt:6: error: acme-core 1.16.0
       from    https://pypi.org/simple
       rule    acme
@@ -132,7 +132,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  pdm update --no-sync acme-data
+      remedy  write `acme-data` in place of the URL in pyproject.toml, then pdm update --no-sync acme-data
     taken/static/pdm.lock:25: error: acme-core 1.16.0
       from    https://files.pythonhosted.org/packages/71/39/171f1c67cd00715f190ba0b100d606d440a28c93c7714febeca8b79af85e/acme_core-1.16.0.tar.gz
       rule    acme
@@ -142,7 +142,7 @@ fn people_read_where_what_and_what_to_do() {
       from    https://files.pythonhosted.org/packages/76/c6/c88e154df9c4e1a2a66ccf0005a88dfb2650c1dffb6f5ce603dfbd452ce3/acme_data-3.10-py3-none-any.whl
       rule    acme
       reason  Internal
-      remedy  uv lock --upgrade-package acme-data
+      remedy  write `acme-data` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-data
     taken/uv.lock:23: error: acme-core 1.16.0
       from    https://pypi.org/simple
       rule    acme
@@ -182,7 +182,7 @@ fn json_has_keys_that_stay() {
           "rule": "acme",
           "pattern": "acme-*",
           "reason": "Internal",
-          "remedy": "uv lock --upgrade-package acme-data"
+          "remedy": "write `acme-data` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-data"
         },
         {
           "level": "error",
@@ -252,7 +252,8 @@ fn what_is_broken_is_named_and_the_rest_is_read() {
     tree.write("taken/d/pylock.toml", format!("a = {}", "[".repeat(200_000)));
     std::fs::File::create(tree.path().join("taken/pylock.big.toml")).unwrap().set_len(1 << 40).unwrap();
     let (code, report) = tree.json(&["taken"]);
-    assert_eq!(code, Some(4));
+    assert_eq!(code, Some(1), "there are findings");
+    assert_eq!(tree.scan(&["taken/a"]).status.code(), Some(4), "there is none, as far as could be read");
     let unread: Vec<&str> =
         report["unread"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
     let broken = [
@@ -266,6 +267,53 @@ fn what_is_broken_is_named_and_the_rest_is_read() {
     assert!(report["counts"]["errors"].as_u64().unwrap() > 5, "{report:#}");
     let stderr = text(&tree.scan(&["taken"]).stderr);
     assert!(stderr.contains("taken/a/uv.lock was not read: line 1"), "{stderr}");
+}
+
+#[test]
+fn requirement_files_are_read_in_the_encodings_that_pip_reads() {
+    let tree = Tree::new(&[]);
+    let text = "acme-core==1.0 --hash=sha256:00\r\n";
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| {
+        std::iter::once(0xfeff_u16).chain(text.encode_utf16()).flat_map(bytes).collect::<Vec<u8>>()
+    };
+    tree.write("a/requirements.txt", utf16(u16::to_le_bytes));
+    tree.write("b/requirements.txt", utf16(u16::to_be_bytes));
+    tree.write("c/requirements.txt", format!("\u{feff}{text}"));
+    tree.write("d/requirements.txt", [b"# coding: latin-1 \xe9\n", text.as_bytes()].concat());
+    let (code, report) = tree.json(&["."]);
+    assert_eq!((code, &report["counts"]["errors"], &report["counts"]["unread"]), (Some(1), &4.into(), &0.into()));
+}
+
+#[test]
+fn remedies_go_to_the_root() {
+    let tree = Tree::new(&[]);
+    let file = "https://files.pythonhosted.org/packages/a/b/c/acme_core-1.0-py3-none-any.whl";
+    tree.write("requirements.txt", format!("acme-core @ {file}\nurllib3==1.26.5 --hash=sha256:00\n"));
+    tree.write(
+        "uv.lock",
+        format!("version = 1\n[[package]]\nname = \"acme-core\"\nversion = \"1.0\"\nsource = {{ url = \"{file}\" }}\n"),
+    );
+    tree.write(
+        "pylock.dev.toml",
+        "lock-version = \"1.0\"\n[[packages]]\nname = \"acme-core\"\nindex = \"https://pypi.org/simple\"\n",
+    );
+    tree.write(
+        "Pipfile.lock",
+        format!("{{\"default\": {{}},\n\"develop\": {{\"acme-core\": {{\"file\": \"{file}\"}}}}}}"),
+    );
+    tree.write("bad.toml", "[[protect]]\nid = \"bad\"\nnames = [\"urllib3\"]\nversions = \"<2\"\n");
+    let (code, report) = tree.json(&["--rules", "bad.toml", "."]);
+    assert_eq!(code, Some(1));
+    let told =
+        |it: &Value| format!("{}:{} {}", it["path"].as_str().unwrap(), it["line"], it["remedy"].as_str().unwrap());
+    let told: Vec<String> = report["findings"].as_array().unwrap().iter().map(told).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    ./Pipfile.lock:2 write `acme-core` in place of the URL in the Pipfile, then pipenv upgrade acme-core
+    ./pylock.dev.toml:3 pip lock --index-url https://pypi.acme.example/simple/ -r requirements.txt -o pylock.dev.toml
+    ./requirements.txt:1 remove the URL: write `acme-core==` and your version, and install with --index-url https://pypi.acme.example/simple/
+    ./requirements.txt:2 write `urllib3>=2`, then compile its hashes anew
+    ./uv.lock:3 write `acme-core` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-core
+    ");
 }
 
 #[cfg(unix)]

@@ -56,7 +56,9 @@ pub(super) fn without_options(text: &str) -> &str {
 /// Whether `text` is a path, as pip tells them from names.
 pub(super) fn is_path(text: &str) -> bool {
     let behind = text.trim_start_matches(is_name_character);
-    text.starts_with(['.', '~']) || behind.starts_with(['/', '\\', ':'])
+    let separators = ["/", "\\", ":/", ":\\"];
+    let is_separated = separators.iter().any(|separator| behind.starts_with(separator));
+    text.starts_with(['.', '~']) || is_separated && text.contains(|c: char| c.is_alphanumeric())
 }
 
 impl<'t> Requirement<'t> {
@@ -127,7 +129,7 @@ mod tests {
         for path in [".", "..", ".[test]", "./acme", "../acme", "/acme", "~/acme", "local/acme", "C:\\acme", "a\\b"] {
             assert!(is_path(path), "{path}");
         }
-        for other in ["acme", "acme ; x == 'a/b'", "acme @ file:///x", "acme[x]>=1", "acme~=1.0"] {
+        for other in ["acme", "acme ; x == 'a/b'", "acme @ file:///x", "acme[x]>=1", "acme~=1.0", "acme:core", "///"] {
             assert!(!is_path(other), "{other}");
         }
     }

@@ -45,7 +45,6 @@ impl Judge<'_> {
         let version = entry.version.clone().or_else(|| self.version_in(&public, &protected.project));
         let remedy = tool.remedy(&Case {
             project: protected.project.as_str(),
-            version: version.as_deref(),
             other: protected.found.another_release(protected.project.as_str(), version.as_deref()),
             index: rule.private_index.as_deref(),
             by: entry.by.as_deref(),

@@ -170,7 +170,7 @@ mod tests {
 {"acme-core": {"file": "https://files.pythonhosted.org/packages/a/acme_core-1.0.tar.gz"}, "acme-data":
 {}}}"#;
         let lines: Vec<_> = read(lock, |_| true).unwrap().into_iter().map(|it| (it.project, it.line)).collect();
-        let expected = [("acme-core", 2), ("six", 1), ("acme-core", 4), ("acme-data", 4)];
+        let expected = [("acme-core", 2), ("six", 1), ("acme-core", 3), ("acme-data", 3)];
         assert_eq!(lines, expected.map(|(project, line)| (project.to_owned(), Some(line))));
     }
 

@@ -56,26 +56,27 @@ impl Tool {
             return again;
         }
         // A URL is installed whatever the indexes are, and locked again as often as it is required.
-        let required = format!("`{}`", case.required());
-        match self {
-            Self::Uv | Self::Poetry | Self::Pdm | Self::Pylock => {
-                format!("write {required} in place of the URL in pyproject.toml, then {again}")
+        let required = case.required();
+        let locked_from = match self {
+            Self::Uv | Self::Poetry | Self::Pdm => "in pyproject.toml",
+            Self::Pipenv => "in the Pipfile",
+            Self::Pylock => "where this was locked from",
+            Self::Requirements if case.by.is_some() => "where this was compiled from",
+            Self::Requirements if case.other.is_some() => return format!("remove the URL: write `{required}`"),
+            Self::Requirements => {
+                let index = case.index();
+                return format!(
+                    "remove the URL: write `{required}==` and your version, and install with --index-url {index}"
+                );
             }
-            Self::Pipenv => format!("write {required} in place of the URL in the Pipfile, then {again}"),
-            Self::Requirements if case.by.is_some() => {
-                format!("write {required} in place of the URL where this was compiled from, then {again}")
-            }
-            Self::Requirements => match case.other {
-                Some(_) => format!("remove the URL: write {required}"),
-                None => format!("remove the URL: write {required}, and install it with --index-url {}", case.index()),
-            },
-            _ => again,
-        }
+            _ => return again,
+        };
+        format!("write `{required}` in place of the URL {locked_from}, then {again}")
     }
 
     fn again(self, case: &Case<'_>) -> String {
         let Case { project, by, file, .. } = *case;
-        let wanted = quoted(case.other.as_deref().unwrap_or(project));
+        let wanted = quoted(case.required());
         let from = |option: &str| match case.other {
             // It is PyPI's own project, and only some releases of it are hidden.
             Some(_) => String::new(),
@@ -103,7 +104,7 @@ impl Tool {
                 _ if case.other.is_some() => format!("write `{}`, then compile its hashes anew", case.required()),
                 _ => format!("put `--index-url {}` into the file, then compile its hashes anew", case.index()),
             },
-            Self::Pyproject => format!("write `{}` without its URL", case.other.as_deref().unwrap_or(project)),
+            Self::Pyproject => format!("write `{}` without its URL", case.required()),
             Self::Installed if by == Some("uv") => {
                 let again = format!("--reinstall-package {project} --refresh-package {project}");
                 format!("uv pip install {again}{} {wanted}", from("--default-index"))
@@ -126,8 +127,6 @@ impl Tool {
 pub(super) struct Case<'a> {
     /// What is to be put right.
     pub(super) project: &'a str,
-    /// The version of it that is there.
-    pub(super) version: Option<&'a str>,
     /// What takes another release, where that helps: then only some are hidden.
     pub(super) other: Option<String>,
     /// Where the private one is.
@@ -146,12 +145,8 @@ impl Case<'_> {
     }
 
     /// What is to be required instead.
-    fn required(&self) -> String {
-        match (&self.other, self.version) {
-            (Some(other), _) => other.clone(),
-            (None, Some(version)) => format!("{}=={version}", self.project),
-            (None, None) => self.project.to_owned(),
-        }
+    fn required(&self) -> &str {
+        self.other.as_deref().unwrap_or(self.project)
     }
 }
 
@@ -162,15 +157,7 @@ mod tests {
     #[test]
     fn what_helps() {
         let (index, url) = (Some("https://pypi.acme.example/simple/"), true);
-        let acme = |file, by, direct| Case {
-            project: "acme-core",
-            version: Some("1.0"),
-            other: None,
-            index,
-            by,
-            file,
-            direct,
-        };
+        let acme = |file, by, direct| Case { project: "acme-core", other: None, index, by, file, direct };
         let other = |direct| Case {
             project: "urllib3",
             other: Some("urllib3>=2".to_owned()),
@@ -181,12 +168,13 @@ mod tests {
             (
                 Tool::Requirements,
                 acme("requirements.txt", None, url),
-                "remove the URL: write `acme-core==1.0`, and install it with --index-url https://pypi.acme.example/simple/",
+                "remove the URL: write `acme-core==` and your version, and install with \
+                 --index-url https://pypi.acme.example/simple/",
             ),
             (
                 Tool::Uv,
                 acme("uv.lock", None, url),
-                "write `acme-core==1.0` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-core",
+                "write `acme-core` in place of the URL in pyproject.toml, then uv lock --upgrade-package acme-core",
             ),
             (
                 Tool::Pylock,
