@@ -1,10 +1,12 @@
-//! `namewall env`: the variables which point every client at a running proxy.
+//! `namewall env`: the variables which point every client at a running proxy, and what takes them back.
 
 use super::output::Console;
-use super::{Common, Failure, Outcome};
-use crate::clients::env::{Format, for_environment, print};
+use super::{Common, Failure, Outcome, tell_of_own};
+use crate::clients::env::print::{Format, print, print_undone};
+use crate::clients::env::{Own, Target, prepare, remembered, undone};
 use crate::config::environment::Environment;
-use crate::tls::bundle::write_bundle;
+use crate::files::folder_of;
+use crate::tls::bundle::{bundle_for, write_bundle};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -12,11 +14,24 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FORMAT", default_value = "sh")]
     format: Format,
     /// The proxy's URL [default: http:// and the config's first address]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "unset")]
     proxy: Option<String>,
+    /// Print what puts everything back as it was before: eval "$(namewall env --unset)"
+    #[arg(long)]
+    unset: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
+    let environment = Environment::from_process();
+    if arguments.unset {
+        if !arguments.format.can_unset() {
+            let hint = "this format can't take a variable away; it is for one job, whose variables end with it: use \
+                        --format sh, fish, powershell, cmd or json";
+            return Err(Failure::Usage(hint.into()));
+        }
+        console.text(&print_undone(&undone(&environment), arguments.format))?;
+        return Ok(Outcome::Fine);
+    }
     let settings = common.settings()?;
     let proxy = match (&arguments.proxy, settings.listen.first()) {
         (Some(proxy), _) => checked(proxy)?,
@@ -30,13 +45,19 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     };
     let hosts = settings.hosts();
     let authority = settings.ca.authority(&hosts)?;
-    let (ca, bundle) = settings.ca.public_files();
+    let (ca, usual) = settings.ca.public_files();
+    let own = Own::of(&environment, folder_of(&usual));
     // The variables name these files, so they have to be there.
-    write_bundle(&bundle, &authority)?;
-    let environment = Environment::from_process();
-    let (variables, dropped) = for_environment(&environment, &hosts, &proxy, &bundle, &ca);
-    super::tell_of_dropped(&dropped, console);
-    console.text(&print(&variables, arguments.format))?;
+    let bundle = match &*own.roots {
+        [] => write_bundle(&usual, &authority).map(|()| usual),
+        roots => bundle_for(&usual, &authority, roots),
+    }?;
+    let mut prepared = prepare(&environment, &own, &hosts, Target { proxy: &proxy, bundle: &bundle, ca: &ca });
+    tell_of_own(&own, &prepared, console);
+    if arguments.format.can_unset() && arguments.format != Format::Json {
+        prepared.variables.push(remembered(&environment, &prepared.variables));
+    }
+    console.text(&print(&prepared.variables, arguments.format))?;
     Ok(Outcome::Fine)
 }
 

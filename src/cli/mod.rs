@@ -23,6 +23,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use time::{Date, OffsetDateTime};
 
 use self::output::Console;
+use crate::clients::env::{Own, Prepared};
 use crate::config::environment::Environment;
 use crate::config::{ConfigError, LogFormat, Overrides, Settings};
 use crate::policy::{CompileError, Expiry, Policy, Rule};
@@ -91,6 +92,9 @@ enum Command {
     Ca(ca::Action),
     /// Play the attack on this machine with real pip: first without namewall, then with it
     Demo(demo::Arguments),
+    /// Become a command that ends with its parent (what `run` starts)
+    #[command(hide = true, name = run::GUARDED)]
+    Guarded(run::Guarded),
 }
 
 /// How a command ended, when it didn't fail.
@@ -122,6 +126,8 @@ enum Failure {
     #[error("error: {0}")]
     Run(#[from] crate::clients::run::RunError),
     #[error("error: {0}")]
+    Report(#[from] crate::clients::report::ReportError),
+    #[error("error: {0}")]
     Demo(#[from] crate::demo::DemoError),
     #[error("error: {0}")]
     Io(#[from] std::io::Error),
@@ -131,7 +137,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Rules(_) | Self::Usage(_) => 2,
-            Self::Start(_) | Self::Ca(_) | Self::Demo(_) | Self::Io(_) => 3,
+            Self::Start(_) | Self::Ca(_) | Self::Demo(_) | Self::Report(_) | Self::Io(_) => 3,
             Self::Run(error) => error.exit_code(),
         }
     }
@@ -184,6 +190,7 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Scan(arguments) => scan::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
+        Command::Guarded(arguments) => Err(run::become_guarded(&arguments)),
     }
 }
 
@@ -257,11 +264,16 @@ fn tell_of_expiry(rules: &[Rule], today: Date) {
     }
 }
 
-/// Says which entries of an inherited `NO_PROXY` would have led past the proxy.
-fn tell_of_dropped(dropped: &[String], console: &Console) {
-    if !dropped.is_empty() {
-        let entries = dropped.join(", ");
+/// Says what of the user's own settings could not be kept.
+fn tell_of_own(own: &Own, prepared: &Prepared, console: &Console) {
+    if !prepared.dropped.is_empty() {
+        let entries = prepared.dropped.join(", ");
         console.error(format_args!("namewall: left out of NO_PROXY, because it covers PyPI's hosts: {entries}"));
+    }
+    for (named_by, path) in &own.missing {
+        let path = path.display();
+        console
+            .error(format_args!("namewall: {named_by} names {path}, which isn't there: clients get namewall's bundle"));
     }
 }
 

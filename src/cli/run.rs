@@ -1,31 +1,65 @@
 //! `namewall run -- CMD…`: a private proxy on a free port for one command and its children, and a summary at the end.
 
-use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::ffi::{OsStr, OsString};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, block_on, tell_of_no_rule, warn_of_parent_proxy};
-use crate::clients::{env, run, summary};
+use super::{Common, Failure, Outcome, asserted_policy, block_on, tell_of_no_rule, tell_of_own, warn_of_parent_proxy};
+use crate::clients::env::{self, Own, Target};
+use crate::clients::report::{self, Report};
+use crate::clients::run::{self, RunError};
+use crate::clients::summary;
 use crate::config::environment::Environment;
 use crate::config::{Overrides, Settings};
+use crate::files::folder_of;
 use crate::proxy::Proxy;
 use crate::telemetry::Outcome::Refused;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::log::Verbosity;
+
+/// Where the commands that `run` starts find the proxy that they are behind.
+const RUNNING: &str = "NAMEWALL_RUN";
+
+pub(super) use crate::clients::run::GUARDED;
+
+/// How long a proxy that runs on this machine takes to be found.
+const NEAR: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// End with 1 if anything was refused and the command itself ended with 0
     #[arg(long)]
     strict: bool,
+    /// Write what was hidden and refused here, too (repeatable): *.json, *.xml for JUnit, *.sarif
+    #[arg(long, value_name = "FILE")]
+    report: Vec<PathBuf>,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Guarded {
+    /// The process id of the parent
+    parent: u32,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
+    let environment = Environment::from_process();
+    // Before the command runs: it may take an hour.
+    report::check(&arguments.report)?;
+    if asks_nothing_of_its_own(arguments, common) && is_behind_another(&environment) {
+        // The outer one tells of it all.
+        let code = block_on(async { Ok(run::run(&arguments.command, &[], guard().as_deref()).await?) })?;
+        return Ok(Outcome::Code(code));
+    }
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut settings = Settings::load(&Overrides { listen: vec![any_port], ..common.overrides() })?;
     // A private proxy has no admin listener; the config's is the long-running one's.
@@ -35,32 +69,120 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     common.start_log(settings.log_format, verbosity, console);
     warn_of_parent_proxy();
     let policy = asserted_policy(&settings)?;
+    let (rules, fingerprint) = (settings.rules.clone(), policy.fingerprint().to_owned());
     tell_of_no_rule(&settings, OffsetDateTime::now_utc().date(), console);
-    let rules = settings.rules.clone();
+    let own = Own::of(&environment, folder_of(&settings.ca.public_files().1));
+    settings.client_roots.clone_from(&own.roots);
+    let inherited = inherited(common, &environment, &settings);
     let (code, tally) = block_on(async {
         let proxy = Proxy::start(settings, policy).await?;
-        let code = run::run(&arguments.command, &variables(&proxy, console)).await;
+        let mut variables = variables(&proxy, &environment, &own, console);
+        variables.extend(inherited);
+        let code = run::run(&arguments.command, &variables, guard().as_deref()).await;
         let tally = proxy.tally();
         // The command has ended: nobody is left whose requests could be worth waiting for.
         proxy.stop(std::future::ready(())).await;
         Ok::<_, Failure>((code?, tally))
     })?;
+    let is_found = arguments.strict && code == 0 && refused(&tally);
+    let exit_code = if is_found { 1 } else { code };
+    let report =
+        Report { command: &arguments.command, code, exit_code, tally: &tally, rules: &rules, policy: &fingerprint };
     if !common.quiet {
-        console.error(summary::summary(&tally, &rules));
+        console.error(summary::summary(&report));
     }
-    Ok(Outcome::Code(if arguments.strict && code == 0 && refused(&tally) { 1 } else { code }))
+    for path in &arguments.report {
+        report::write(&report, path)?;
+    }
+    Ok(Outcome::Code(exit_code))
 }
 
-fn variables(proxy: &Proxy, console: &Console) -> Vec<env::Variable> {
+/// Whether the proxy of an outer `run` would do: other rules, or a verdict on this command alone, take a proxy of its own.
+fn asks_nothing_of_its_own(arguments: &Arguments, common: &Common) -> bool {
+    let Common { config, rules, protect, .. } = common;
+    config.is_none() && rules.is_empty() && protect.is_empty() && arguments.report.is_empty() && !arguments.strict
+}
+
+/// Whether this environment is that of an outer `run` whose proxy still runs.
+fn is_behind_another(environment: &Environment) -> bool {
+    let address = environment.var(RUNNING).and_then(OsStr::to_str).and_then(|address| address.parse().ok());
+    address.is_some_and(|address: SocketAddr| {
+        let proxy = format!("http://{address}");
+        // Whoever has set another proxy since means that one.
+        let is_set = |name| environment.var(name).is_some_and(|value| *value == *proxy);
+        is_set("HTTPS_PROXY") && is_set("https_proxy") && TcpStream::connect_timeout(&address, NEAR).is_ok()
+    })
+}
+
+fn variables(proxy: &Proxy, environment: &Environment, own: &Own, console: &Console) -> Vec<env::Variable> {
     let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
-    let (environment, sites) = (Environment::from_process(), proxy.settings().hosts());
     let url = format!("http://{address}");
-    let (variables, dropped) = env::for_environment(&environment, &sites, &url, proxy.bundle(), proxy.ca());
-    super::tell_of_dropped(&dropped, console);
+    let target = Target { proxy: &url, bundle: proxy.bundle(), ca: proxy.ca() };
+    let prepared = env::prepare(environment, own, &proxy.settings().hosts(), target);
+    tell_of_own(own, &prepared, console);
+    let mut variables = prepared.variables;
+    variables.push((RUNNING, address));
+    variables
+}
+
+/// What makes the same rules hold for a `namewall` that the command starts, wherever it does so: an `explain`, or a `run`
+/// with rules of its own.
+fn inherited(common: &Common, environment: &Environment, settings: &Settings) -> Vec<env::Variable> {
+    let mut variables = Vec::new();
+    if let Some(config) = settings.source.as_deref().and_then(|path| std::path::absolute(path).ok()) {
+        variables.push(("NAMEWALL_CONFIG", config.display().to_string()));
+    }
+    let before = |name| environment.var(name).map(OsStr::to_os_string);
+    let files = common.rules.iter().filter_map(|path| std::path::absolute(path).ok());
+    let known = before("NAMEWALL_RULES").unwrap_or_default();
+    let files: Vec<PathBuf> =
+        std::env::split_paths(&known).filter(|path| !path.as_os_str().is_empty()).chain(files).collect();
+    if let (false, Ok(Ok(files))) = (files.is_empty(), std::env::join_paths(files).map(OsString::into_string)) {
+        variables.push(("NAMEWALL_RULES", files));
+    }
+    let patterns: Vec<String> = before("NAMEWALL_PROTECT")
+        .and_then(|list| list.into_string().ok())
+        .into_iter()
+        .chain(common.protect.clone())
+        .collect();
+    if !patterns.is_empty() {
+        variables.push(("NAMEWALL_PROTECT", patterns.join(",")));
+    }
     variables
 }
 
 /// Whether the command has asked for a protected file. (That a page is hidden is how an install is meant to go on.)
 fn refused(tally: &Tally) -> bool {
     tally.entries.keys().any(|key| key.outcome == Refused)
+}
+
+/// This program, to start commands by that end with it; only Linux can do that.
+fn guard() -> Option<PathBuf> {
+    // Still this program when its file has been replaced.
+    let itself = Path::new("/proc/self/exe");
+    (cfg!(target_os = "linux") && itself.exists()).then(|| itself.to_owned())
+}
+
+/// Becomes the command, which gets SIGTERM when the parent is killed. Comes back only with what went wrong.
+#[cfg(target_os = "linux")]
+pub(super) fn become_guarded(arguments: &Guarded) -> Failure {
+    use std::os::unix::process::CommandExt as _;
+
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+    let _unsupported = set_parent_process_death_signal(Some(Signal::TERM));
+    // It may have been killed before we asked.
+    if getppid().is_none_or(|parent| u32::try_from(parent.as_raw_pid()) != Ok(arguments.parent)) {
+        return Failure::Usage("the `namewall run` that started this has ended".to_owned());
+    }
+    let Some((name, rest)) = arguments.command.split_first() else {
+        return RunError::start(OsString::new(), std::io::ErrorKind::NotFound.into()).into();
+    };
+    let cause = std::process::Command::new(name).args(rest).exec();
+    RunError::start(name.clone(), cause).into()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn become_guarded(_: &Guarded) -> Failure {
+    Failure::Usage("only Linux ends a command with its parent".to_owned())
 }

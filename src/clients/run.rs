@@ -2,11 +2,15 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::process::ExitStatus;
 
 use tokio::process::{Child, Command};
 
 use super::env::Variable;
+
+/// What a guard is asked to be.
+pub const GUARDED: &str = "guarded-child";
 
 /// Why the command gave no status.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,12 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// `command` could not be started, because of `cause`.
+    #[must_use]
+    pub const fn start(command: OsString, cause: io::Error) -> Self {
+        Self::Start { command, cause }
+    }
+
     /// The code that shells end with: 127 when the command isn't found, 126 when it can't be run.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -38,14 +48,22 @@ impl RunError {
 
 /// Runs `command` (its name, then its arguments) with `variables` added to our environment, standard input, output
 /// and error inherited, and signals passed on to it. Gives the code that a shell would give: the command's own, or
-/// 128 + n when signal n ended it.
+/// 128 + n when signal n ended it. A `guard` is a program that becomes the command, and sees to it that the command ends
+/// with us: nobody else could when we are killed.
 ///
 /// # Errors
 /// [`RunError`].
-pub async fn run(command: &[OsString], variables: &[Variable]) -> Result<u8, RunError> {
-    let (name, arguments) = match command {
-        [name, arguments @ ..] => (name.clone(), arguments),
-        [] => (OsString::new(), command),
+pub async fn run(command: &[OsString], variables: &[Variable], guard: Option<&Path>) -> Result<u8, RunError> {
+    let [name, rest @ ..] = command else {
+        return Err(RunError::start(OsString::new(), io::ErrorKind::NotFound.into()));
+    };
+    let (name, arguments) = match guard {
+        Some(guard) => {
+            let parent = std::process::id().to_string();
+            let lead = [GUARDED, parent.as_str(), "--"].map(OsString::from);
+            (guard.as_os_str().to_owned(), lead.into_iter().chain(command.iter().cloned()).collect())
+        }
+        None => (name.clone(), rest.to_vec()),
     };
     // Before the child is there, so that no signal falls between.
     let mut signals = signals::Forwarded::listen().map_err(RunError::Wait)?;
@@ -78,7 +96,7 @@ fn code(status: ExitStatus) -> u8 {
 mod signals {
     use std::io;
 
-    use rustix::process::{Pid, Signal as Number, kill_process};
+    use rustix::process::{Pid, Signal as Number, getpid, kill_process};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::Child;
@@ -91,6 +109,8 @@ mod signals {
         terminate: Signal,
         user_1: Signal,
         user_2: Signal,
+        stop: Signal,
+        go_on: Signal,
     }
 
     /// A signal that came, and whether a terminal has sent it to the command too.
@@ -105,6 +125,8 @@ mod signals {
                 terminate: signal(SignalKind::terminate())?,
                 user_1: signal(SignalKind::user_defined1())?,
                 user_2: signal(SignalKind::user_defined2())?,
+                stop: signal(SignalKind::from_raw(Number::TSTP.as_raw()))?,
+                go_on: signal(SignalKind::from_raw(Number::CONT.as_raw()))?,
             })
         }
 
@@ -116,6 +138,8 @@ mod signals {
                 _ = self.terminate.recv() => Came(Number::TERM, false),
                 _ = self.user_1.recv() => Came(Number::USR1, false),
                 _ = self.user_2.recv() => Came(Number::USR2, false),
+                _ = self.stop.recv() => Came(Number::TSTP, true),
+                _ = self.go_on.recv() => Came(Number::CONT, false),
             }
         }
     }
@@ -123,13 +147,14 @@ mod signals {
     /// Sends `signal` to the command, unless the terminal has: Ctrl-C goes to every process in the foreground, and
     /// twice would be once too often for programs that ask "really?".
     pub(super) fn pass_on(child: &Child, Came(signal, from_keyboard): Came) {
-        if from_keyboard && in_foreground() {
-            return;
-        }
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
+        if let Some(pid) = pid.filter(|_| !from_keyboard || !in_foreground()) {
             // It may have ended in between.
             let _sent = kill_process(pid, signal);
+        }
+        if signal == Number::TSTP {
+            // We have caught what would have stopped us, and whoever waits for us waits for that.
+            let _stopped = kill_process(getpid(), Number::STOP);
         }
     }
 
@@ -171,7 +196,7 @@ mod tests {
 
     async fn sh(script: &str) -> u8 {
         let command = ["sh", "-c", script].map(OsString::from);
-        run(&command, &[("NAMEWALL_TEST", "set".into())]).await.unwrap()
+        run(&command, &[("NAMEWALL_TEST", "set".into())], None).await.unwrap()
     }
 
     #[tokio::test]
@@ -183,9 +208,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_run_says_so() {
-        let missing = run(&["namewall-no-such-command".into()], &[]).await.unwrap_err();
+        let missing = run(&["namewall-no-such-command".into()], &[], None).await.unwrap_err();
         assert_eq!(missing.exit_code(), 127);
         assert!(missing.to_string().contains("namewall-no-such-command"));
-        assert_eq!(run(&["/".into()], &[]).await.unwrap_err().exit_code(), 126);
+        assert_eq!(run(&["/".into()], &[], None).await.unwrap_err().exit_code(), 126);
     }
 }

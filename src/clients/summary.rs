@@ -1,81 +1,79 @@
 //! What `run` says at the end: what was hidden or refused, by which rule, and what to do.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::next::with_index;
+use super::report::{Report, Told};
 use crate::policy::Rule;
-use crate::shown::printable;
 use crate::telemetry::Outcome;
-use crate::telemetry::decision::Tally;
 
 /// Names listed a rule.
 const LISTED: usize = 8;
 
-/// The summary for people; `rules` tell what their authors said.
+/// The summary for people.
 #[must_use]
-pub fn summary(tally: &Tally, rules: &[Rule]) -> String {
-    if tally.entries.is_empty() {
+pub fn summary(report: &Report<'_>) -> String {
+    let decided = report.decided();
+    if decided.is_empty() {
         return "namewall: nothing was hidden or refused\n".to_owned();
     }
     let mut text = String::new();
-    for (id, subjects) in by_rule(tally) {
-        let rule = rules.iter().find(|rule| Some(rule.id.as_str()) == id);
+    for (id, things) in &decided {
         // Writing to a string cannot fail.
         let _written = match id {
             Some(id) => writeln!(text, "namewall: on the public index, rule {id} hid or refused:"),
             None => writeln!(text, "namewall: these answers could not be trusted and were not passed on:"),
         };
-        for (subject, (words, count)) in subjects.iter().take(LISTED) {
-            let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
-            let _written = writeln!(text, "  {words} {subject}{times}");
+        for (name, told) in things.iter().take(LISTED) {
+            let times = if told.count > 1 { format!(" ({} times)", told.count) } else { String::new() };
+            let _written = writeln!(text, "  {} {name}{times}", told.words());
         }
-        if subjects.len() > LISTED {
-            let _written = writeln!(text, "  … and {} more", subjects.len() - LISTED);
+        if things.len() > LISTED {
+            let _written = writeln!(text, "  … and {} more", things.len() - LISTED);
         }
-        text.push_str(&advice(id, rule, subjects.keys().next().copied()));
+        let refused = things.values().any(|told| told.outcome == Outcome::Refused);
+        let Some(id) = id else {
+            text.push_str("  try again; `-v` shows each request, and --log-format json its reason\n");
+            continue;
+        };
+        let first = things.iter().find(|(_, told)| !refused || is_refused(**told)).map(|(name, _)| *name);
+        text.push_str(&advice(report, report.rule(id), first, refused));
     }
     text
 }
 
-/// What was decided on one subject, and how often.
-type Subjects<'t> = BTreeMap<&'t str, (&'static str, u64)>;
-
-fn by_rule(tally: &Tally) -> BTreeMap<Option<&str>, Subjects<'_>> {
-    let mut rules: BTreeMap<Option<&str>, Subjects<'_>> = BTreeMap::new();
-    for (key, count) in &tally.entries {
-        let words = match key.outcome {
-            Outcome::Refused => "refused",
-            Outcome::Filtered => "hidden on the page of",
-            Outcome::Failed => "failed:",
-            Outcome::Hidden | Outcome::Allowed => "hidden",
-        };
-        let entry = rules.entry(key.rule.as_deref()).or_default().entry(&key.subject).or_insert((words, 0));
-        // A refusal says more than a hidden page: something has asked for the very file.
-        if words == "refused" {
-            entry.0 = words;
-        }
-        entry.1 += count;
-    }
-    rules
+const fn is_refused(told: Told) -> bool {
+    matches!(told.outcome, Outcome::Refused)
 }
 
-fn advice(id: Option<&str>, rule: Option<&Rule>, subject: Option<&str>) -> String {
+/// What to do about what one rule did.
+fn advice(report: &Report<'_>, rule: Option<&Rule>, subject: Option<&str>, refused: bool) -> String {
     let mut text = String::new();
-    if id.is_none() {
-        text.push_str("  try again; `-v` shows each request, and --log-format json its reason\n");
-        return text;
-    }
     let mut line = |label: &str, value: &str| {
-        let _written = writeln!(text, "  {label} {}", printable(value));
+        let _written = writeln!(text, "  {label} {}", crate::shown::printable(value));
     };
     if let Some(rule) = rule {
         if let Some(reason) = &rule.reason {
             line("why:", reason);
         }
-        match (&rule.private_index, &rule.versions) {
-            (Some(index), _) => line("to install them:", &format!("add --extra-index-url {index} (or --index for uv)")),
-            (None, Some(versions)) => line("instead:", &format!("take another release, none of {versions}")),
-            (None, None) => line("to install them:", "name your private index (--extra-index-url, or --index for uv)"),
+        let index = rule.private_index.as_deref();
+        let again = index.and_then(|index| with_index(report.command, index));
+        match (again, index) {
+            // Hidden and yet all is well: the private copy was found, or nothing needed the name.
+            _ if report.code == 0 && !refused => {}
+            (None, None) if rule.versions.is_some() => {
+                let versions = rule.versions.as_ref().map(ToString::to_string).unwrap_or_default();
+                line("instead:", &format!("take another release, none of {versions}"));
+            }
+            _ if refused => {
+                line("to see who asks for it:", "namewall scan .   (a lock file has the public copy: lock again)");
+                if let Some(index) = index {
+                    line("the private copy is at:", index);
+                }
+            }
+            (Some(again), _) => line("to install it:", &again),
+            (None, Some(index)) => line("to install it:", &format!("let your client ask {index}, too")),
+            (None, None) => line("to install it:", "name your private index (--extra-index-url, or --index for uv)"),
         }
         if let Some(owner) = &rule.owner {
             line("ask:", owner);
@@ -89,47 +87,42 @@ fn advice(id: Option<&str>, rule: Option<&Rule>, subject: Option<&str>) -> Strin
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
-    use crate::telemetry::Surface;
-    use crate::telemetry::decision::TallyKey;
+    use crate::clients::report::tests::{acme, key};
+    use crate::telemetry::decision::Tally;
 
-    fn key(outcome: Outcome, subject: &str) -> TallyKey {
-        TallyKey { rule: Some("acme".into()), outcome, surface: Surface::Page, subject: subject.into() }
-    }
-
-    #[test]
-    fn a_quiet_line_when_nothing_happened() {
-        assert_eq!(summary(&Tally::default(), &[]).lines().count(), 1);
-    }
-
-    #[test]
-    fn it_names_what_by_whom_and_what_next() {
+    fn of(code: u8, entries: &[(Outcome, &str, u64)]) -> String {
         let mut tally = Tally::default();
-        tally.entries.insert(key(Outcome::Hidden, "acme-core"), 2);
-        tally.entries.insert(key(Outcome::Refused, "acme_x-1.0-py3-none-any.whl"), 1);
-        let rule = Rule {
-            id: "acme".into(),
-            reason: Some("Internal".into()),
-            private_index: Some("https://pypi.acme.example/simple/".into()),
-            ..Rule::default()
-        };
-        insta::assert_snapshot!(summary(&tally, &[rule]), @r"
-        namewall: on the public index, rule acme hid or refused:
-          hidden acme-core (2 times)
-          refused acme_x-1.0-py3-none-any.whl
-          why: Internal
-          to install them: add --extra-index-url https://pypi.acme.example/simple/ (or --index for uv)
-          to see more: namewall explain acme-core
-        ");
+        for (outcome, subject, count) in entries {
+            tally.entries.insert(key(Some("acme"), *outcome, subject), *count);
+        }
+        let (command, rules) = (["pip", "install", "acme-core"].map(OsString::from), [acme()]);
+        summary(&Report { command: &command, code, exit_code: code, tally: &tally, rules: &rules, policy: "" })
     }
 
     #[test]
     fn of_a_project_with_other_releases_those_are_advised() {
         let rule =
             Rule { id: "bad".into(), versions: "<2".parse().ok(), reason: Some("\x1b[2J".into()), ..Rule::default() };
+        let report = Report { command: &[], code: 1, exit_code: 1, tally: &Tally::default(), rules: &[], policy: "" };
         assert_eq!(
-            advice(Some("bad"), Some(&rule), None),
-            "  why: \u{fffd}[2J\n  instead: take another release, none of <2\n"
+            advice(&report, Some(&rule), Some("six 1.0"), true),
+            "  why: \u{fffd}[2J\n  instead: take another release, none of <2\n  to see more: namewall explain six 1.0\n"
         );
+    }
+
+    #[test]
+    fn a_quiet_line_when_nothing_happened() {
+        assert_eq!(of(0, &[]).lines().count(), 1);
+    }
+
+    #[test]
+    fn it_names_what_by_whom_and_what_next() {
+        insta::assert_snapshot!("failed_for_want_of_the_index", of(1, &[(Outcome::Hidden, "acme-core", 2)]));
+        insta::assert_snapshot!("hidden_and_all_is_well", of(0, &[(Outcome::Hidden, "acme-core", 1)]));
+        let refused = [(Outcome::Hidden, "acme-core", 2), (Outcome::Refused, "acme_x-1.0-py3-none-any.whl", 1)];
+        insta::assert_snapshot!("refused", of(1, &refused));
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn compile(
         assertions,
         inventories: inventory::inventories(&document, &sites, environment, &mut mistakes),
         claimed: claimed::claimed(&document, &mut mistakes),
+        client_roots: Vec::new(),
         sites,
         log_format: overrides.log_format.or(of_environment).or(of_file).unwrap_or_default(),
         decisions: path(log.decisions.as_ref(), &mut mistakes),

@@ -49,6 +49,8 @@ pub struct Settings {
     pub inventories: Vec<InventorySource>,
     /// What is done about protected names that strangers hold.
     pub claimed: Claimed,
+    /// Further roots for the bundle that clients are given: what the user of `run` has named for some of them.
+    pub client_roots: Vec<PathBuf>,
     /// What the `[[assert]]` tables say, name by name.
     pub assertions: Vec<Assertion>,
     /// The intercepted hosts: the default ones and the config's.

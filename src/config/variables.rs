@@ -16,6 +16,9 @@ use super::sources::Sources;
 /// What all of them begin with.
 const PREFIX: &str = "NAMEWALL_";
 
+/// What `run` and `env` set for themselves.
+const OURS: [&str; 2] = ["NAMEWALL_RUN", "NAMEWALL_OLD"];
+
 /// Each variable, after the prefix in lower case, with an example.
 const KNOWN: [(&str, &str); 8] = [
     ("config", "NAMEWALL_CONFIG=/etc/namewall/namewall.toml"),
@@ -161,7 +164,7 @@ fn unknown(environment: &Environment) -> Vec<Mistake> {
         let Some(rest) = shown.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX)) else { continue };
         let rest = shown.get(rest.len()..).unwrap_or_default();
         let is_known = KNOWN.iter().any(|(known, _)| variable(known) == shown);
-        if is_known || is_of_inventory(rest) || is_of_kubernetes(rest, value) {
+        if is_known || OURS.contains(&&*shown) || is_of_inventory(rest) || is_of_kubernetes(rest, value) {
             continue;
         }
         let near = nearest(rest, KNOWN.map(|(known, _)| known));

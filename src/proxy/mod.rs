@@ -41,7 +41,7 @@ use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
-use crate::tls::bundle::write_bundle;
+use crate::tls::bundle::{bundle_for, write_bundle};
 use crate::tls::trust::upstream_config;
 use crate::tls::{CaError, CertificateAuthority, Leaves};
 
@@ -125,7 +125,7 @@ impl Proxy {
         let hosts = settings.hosts();
         let authority = Arc::new(settings.ca.authority(&hosts)?);
         let (ca, bundle) = settings.ca.public_files();
-        let (tls, leaves) = prepare_tls(&settings, &authority, &hosts, &bundle)?;
+        let (tls, leaves, bundle) = prepare_tls(&settings, &authority, &hosts, &bundle)?;
 
         let mut listeners = Vec::new();
         for address in &settings.listen {
@@ -292,15 +292,18 @@ fn prepare_tls(
     authority: &Arc<CertificateAuthority>,
     hosts: &[HostName],
     bundle: &Path,
-) -> Result<(rustls::ClientConfig, Leaves), CaError> {
+) -> Result<(rustls::ClientConfig, Leaves, PathBuf), CaError> {
     std::thread::scope(|scope| {
-        let written = scope.spawn(|| write_bundle(bundle, authority));
+        let written = scope.spawn(|| match &*settings.client_roots {
+            [] => write_bundle(bundle, authority).map(|()| bundle.to_owned()),
+            own => bundle_for(bundle, authority, own),
+        });
         let leaves = scope.spawn(|| Leaves::new(Arc::clone(authority), hosts));
         let upstream = upstream_config(&settings.extra_roots, authority)?;
         // A panic there is one here: nothing is served yet.
-        written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let bundle = written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let leaves = leaves.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok((upstream, leaves))
+        Ok((upstream, leaves, bundle))
     })
 }
 

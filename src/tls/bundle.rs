@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
@@ -31,7 +31,48 @@ pub fn bundle_pem(ours: &CertificateAuthority) -> Result<String, CaError> {
 /// # Errors
 /// [`CaError`] when it can't be written, or there is no root but ours.
 pub fn write_bundle(path: &Path, ours: &CertificateAuthority) -> Result<(), CaError> {
-    let bundle = bundle_pem(ours)?;
+    replace_if_it_differs(path, &bundle_pem(ours)?)
+}
+
+/// Where Linux systems keep all their roots in one file, the usual places first.
+const SYSTEM: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The system's roots, whatever `SSL_CERT_FILE` says; nothing where the system keeps them otherwise.
+#[must_use]
+pub fn system_bundle() -> Option<PathBuf> {
+    SYSTEM.iter().map(PathBuf::from).find(|path| path.is_file())
+}
+
+/// Writes the bundle for clients whose user has named roots of his `own`, files or folders, and gives its path. That is
+/// `path` unless those are more than the environment's; then it lies beside it and is called by its contents, so that
+/// environments with different roots leave each other's alone.
+///
+/// # Errors
+/// As [`write_bundle`].
+pub fn bundle_for(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> Result<PathBuf, CaError> {
+    let (roots, usual) = (rustls_native_certs::load_native_certs().certs, bundle_pem(ours));
+    let added = own.iter().flat_map(|own| {
+        let (file, folder) = if own.is_dir() { (None, Some(own.as_path())) } else { (Some(own.as_path()), None) };
+        rustls_native_certs::load_certs_from_paths(file, folder).certs
+    });
+    let all = merge(roots.into_iter().chain(added).collect(), ours)?;
+    if usual.is_ok_and(|usual| usual == all) {
+        return write_bundle(path, ours).map(|()| path.to_owned());
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all.as_bytes());
+    let name: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let path = path.with_file_name(format!("bundle-{name}.pem"));
+    replace_if_it_differs(&path, &all)?;
+    Ok(path)
+}
+
+fn replace_if_it_differs(path: &Path, bundle: &str) -> Result<(), CaError> {
     if fs::read(path).is_ok_and(|present| present == bundle.as_bytes()) {
         return Ok(());
     }
@@ -128,6 +169,24 @@ mod tests {
             let ours = CertificateAuthority::load_or_create(Path::new("ca"), &hosts()).unwrap();
             write_bundle(Path::new("bundle.pem"), &ours).unwrap();
         }
+    }
+
+    #[test]
+    fn roots_of_the_users_own_have_a_bundle_of_their_own() {
+        let (dir, ours) = authority();
+        let path = dir.path().join("bundle.pem");
+        let corp = dir.path().join("corp.pem");
+        fs::write(&corp, encode_pem(&root("Corp"))).unwrap();
+        write_bundle(&path, &ours).unwrap();
+        let usual = fs::read(&path).unwrap();
+        let with = bundle_for(&path, &ours, std::slice::from_ref(&corp)).unwrap();
+        assert_ne!(with, path);
+        assert_eq!(with, bundle_for(&path, &ours, &[corp.clone(), corp, path.clone()]).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), usual, "others' stays as it is");
+        let count = |path: &Path| parse(&fs::read_to_string(path).unwrap()).len();
+        assert_eq!(count(&with), count(&path) + 1);
+        assert_eq!(bundle_for(&path, &ours, std::slice::from_ref(&path)).unwrap(), path);
+        assert_eq!(bundle_for(&path, &ours, &[]).unwrap(), path);
     }
 
     #[test]

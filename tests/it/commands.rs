@@ -193,7 +193,7 @@ fn run_is_its_command_with_a_proxy() {
     assert_eq!((piped.status.code(), stdout(&piped).as_str()), (Some(0), "through"));
     let mut bypass = shell.command(&["run", "--", "sh", "-c", "echo [$NO_PROXY]"]);
     let bypass = bypass.env("NO_PROXY", "pypi.org,corp.example").output().unwrap();
-    assert_eq!(stdout(&bypass), "[corp.example]\n");
+    assert_eq!(stdout(&bypass), "[corp.example,localhost,127.0.0.1]\n");
     assert!(stderr(&bypass).contains("pypi.org"), "{}", stderr(&bypass));
     assert_eq!(shell.run(&["run", "--", "sh", "-c", "kill -9 $$"]).status.code(), Some(137));
     assert_eq!(shell.run(&["run", "--", "no-such-command-here"]).status.code(), Some(127));
@@ -210,6 +210,185 @@ fn run_passes_signals_on() {
     wait_for(&ready);
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn a_run_in_a_run_shares_its_proxy_unless_it_has_rules_of_its_own() {
+    let shell = Shell::new(ACME);
+    let program = env!("CARGO_BIN_EXE_namewall");
+    let script = format!(
+        "echo $HTTPS_PROXY; {program} run -- sh -c 'echo $HTTPS_PROXY'; cd /; {program} run --protect b -- sh -c \
+         'echo $HTTPS_PROXY; {program} explain acme-core b c'"
+    );
+    let output = shell.run(&["run", "--protect", "c", "--", "sh", "-c", &script]);
+    let text = stdout(&output);
+    let proxies: Vec<&str> = text.lines().filter(|line| line.starts_with("http://")).collect();
+    assert!(proxies.len() == 3 && proxies[0] == proxies[1] && proxies[1] != proxies[2], "{text}");
+    // The outer rules hold in there, wherever it is.
+    assert_eq!(text.matches(": protected").count(), 3, "{text}");
+    assert_eq!(stderr(&output).matches("nothing was hidden").count(), 2, "one each: {}", stderr(&output));
+    // A proxy that has ended is none.
+    let mut stale = shell.command(&["run", "--", "sh", "-c", "echo $HTTPS_PROXY"]);
+    let gone =
+        [("NAMEWALL_RUN", "127.0.0.1:9"), ("HTTPS_PROXY", "http://127.0.0.1:9"), ("https_proxy", "http://127.0.0.1:9")];
+    let stale = stale.envs(gone).output().unwrap();
+    assert_ne!(stdout(&stale).trim(), "http://127.0.0.1:9");
+}
+
+#[test]
+fn reports_are_written_whatever_became_of_the_command() {
+    let shell = Shell::new(ACME);
+    let arguments = ["run", "--report", "r.json", "--report", "r.xml", "--report", "r.sarif", "--", "false"];
+    assert_eq!(shell.run(&arguments).status.code(), Some(1));
+    let read = |name: &str| std::fs::read_to_string(shell.path().join(name)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&read("r.json")).unwrap();
+    assert_eq!(
+        (&json["command"], &json["command-exit-code"], &json["counts"]["refused"]),
+        (&"false".into(), &1.into(), &0.into())
+    );
+    assert!(read("r.xml").contains("nothing was hidden or refused") && read("r.sarif").contains("\"2.1.0\""));
+    for wrong in ["r.txt", "nowhere/r.json"] {
+        let output = shell.run(&["run", "--report", wrong, "--", "touch", "ran"]);
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    }
+    assert!(!shell.path().join("ran").exists(), "it would have run for nothing");
+}
+
+/// What Python's `pty` gives a program is a terminal of its own; `keys` are typed once `shown` is on it.
+#[cfg(unix)]
+fn in_a_terminal(shell: &Shell, command: &str, shown: &str, keys: &str) -> String {
+    let script = r#"
+import os, pty, select, sys, time
+command, shown, keys = sys.argv[1:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv("/bin/sh", ["sh", "-c", command])
+seen, typed, until = b"", False, time.time() + 30
+while time.time() < until:
+    if select.select([terminal], [], [], 0.1)[0]:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    if not typed and shown.encode() in seen:
+        os.write(terminal, keys.encode().decode("unicode_escape").encode())
+        typed = True
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(seen.decode(errors="replace"), "status", status)
+"#;
+    let mut python = Command::new("python3");
+    python.args(["-c", script, command, shown, keys]).current_dir(shell.path()).env("HOME", shell.path());
+    let output = python.env_remove("HTTPS_PROXY").env_remove("https_proxy").output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_keeps_its_terminal() {
+    let shell = Shell::new(ACME);
+    let namewall = env!("CARGO_BIN_EXE_namewall");
+    let asks = format!(
+        "exec {namewall} run -- sh -c 'test -t 0 -a -t 1 -a -t 2 && printf \"name? \" && read name && echo got-$name'"
+    );
+    let seen = in_a_terminal(&shell, &asks, "name? ", "ann\\n");
+    assert!(seen.contains("got-ann") && seen.contains("status 0"), "{seen}");
+    // Ctrl-C is the program's: once, and it may do with it what it likes.
+    let counts = format!(
+        "exec {namewall} run -- sh -c 'trap \"echo caught; n=x$n\" INT; echo ready; sleep 1; sleep 1; echo n=$n'"
+    );
+    let seen = in_a_terminal(&shell, &counts, "ready", "\\x03");
+    assert_eq!(seen.matches("caught").count(), 1, "{seen}");
+    assert!(seen.contains("n=x\r") && seen.contains("status 0"), "{seen}");
+    // Ctrl-Z stops both, and a shell brings both back.
+    let stops =
+        format!("set -m; {namewall} run -- sh -c 'echo ready; sleep 1; echo done' ; echo stopped; jobs; fg; echo back");
+    let seen = in_a_terminal(&shell, &stops, "ready", "\\x1a");
+    let at = |word: &str| seen.find(word).unwrap_or_else(|| panic!("{word}: {seen}"));
+    assert!(at("ready") < at("stopped") && at("stopped") < at("done") && at("done") < at("back"), "{seen}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_left_behind_when_run_is_killed() {
+    let shell = Shell::new(ACME);
+    let ready = shell.path().join("ready");
+    let mut child = shell
+        .command(&["run", "--", "sh", "-c", "echo $$ > ready.new; mv ready.new ready; exec sleep 60"])
+        .spawn()
+        .unwrap();
+    wait_for(&ready);
+    let command: String = std::fs::read_to_string(&ready).unwrap().trim().to_owned();
+    let state = shell.path().join(".local/state/namewall");
+    let files = || {
+        let mut names: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = files();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let begun = Instant::now();
+    while Path::new(&format!("/proc/{command}")).exists() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it still runs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(files(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn stop_and_continue_reach_the_command() {
+    let shell = Shell::new(ACME);
+    let ready = shell.path().join("ready");
+    let script = "trap 'touch continued' CONT; touch ready; while :; do sleep 0.05; done";
+    let mut child = shell.command(&["run", "-q", "--", "sh", "-c", script]).spawn().unwrap();
+    wait_for(&ready);
+    let kill = |signal: &str| Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    let stopped = || {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        state.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    };
+    kill("-TSTP");
+    let begun = Instant::now();
+    while cfg!(target_os = "linux") && !stopped() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "not stopped");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill("-CONT");
+    wait_for(&shell.path().join("continued"));
+    kill("-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+}
+
+#[cfg(unix)]
+#[test]
+fn env_keeps_what_the_user_has_and_gives_it_back() {
+    let shell = Shell::new(ACME);
+    let namewall = env!("CARGO_BIN_EXE_namewall");
+    let corp = "-----BEGIN CERTIFICATE-----\nMIIBdDCCARqgAwIBAgIUHn";
+    std::fs::write(shell.path().join("corp.pem"), corp).unwrap();
+    let script = format!(
+        "before=$(env | sort); export SSL_CERT_FILE=$PWD/corp.pem NO_PROXY=corp.example; mine=$(env | sort); \
+         eval \"$({namewall} env)\"; eval \"$({namewall} env)\"; echo $SSL_CERT_FILE; \
+         eval \"$({namewall} env --unset)\"; test \"$(env | sort | grep -v ^_=)\" = \"$(echo \"$mine\" | grep -v ^_=)\" && echo as-before"
+    );
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &script])
+        .current_dir(shell.path())
+        .env_clear()
+        .env("HOME", shell.path())
+        .env("PATH", "/usr/bin:/bin");
+    let output = sh.output().unwrap();
+    let text = stdout(&output);
+    assert!(text.contains("as-before"), "{text}{}", stderr(&output));
+    let bundle = text.lines().next().unwrap();
+    assert!(Path::new(bundle).is_file() && bundle.contains("/.local/state/namewall/bundle"), "{text}");
+    let github = shell.run(&["env", "--unset", "--format", "github"]);
+    assert_eq!(github.status.code(), Some(2));
 }
 
 #[test]

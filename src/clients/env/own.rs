@@ -1,0 +1,119 @@
+//! What the user has set for clients, and what stays in force beside ours.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::named_roots;
+use crate::config::environment::Environment;
+use crate::tls::bundle::system_bundle;
+
+/// The longest config of pip that is read.
+const MAX_CONFIG: u64 = 1 << 20;
+
+/// What the user has set for clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// The hosts that are to be reached directly, by `NO_PROXY` and `no_proxy`.
+    pub no_proxy: Vec<String>,
+    /// Files and folders of roots; all that they hold is to be in the bundle.
+    pub roots: Vec<PathBuf>,
+    /// What named a file of roots that isn't there.
+    pub missing: Vec<(String, PathBuf)>,
+    /// Whether pip has a proxy that it prefers to `HTTPS_PROXY`.
+    pub pip_has_proxy: bool,
+}
+
+impl Own {
+    /// What `environment` and pip's config files say; `folder` is where namewall's own bundles are.
+    #[must_use]
+    pub fn of(environment: &Environment, folder: &Path) -> Self {
+        let mut own = Self { pip_has_proxy: environment.var("PIP_PROXY").is_some(), ..Self::default() };
+        for name in ["NO_PROXY", "no_proxy"] {
+            let entries = environment.var(name).and_then(OsStr::to_str).unwrap_or_default();
+            for entry in entries.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+                if !own.no_proxy.iter().any(|known| known == entry) {
+                    own.no_proxy.push(entry.to_owned());
+                }
+            }
+        }
+        for (name, path) in named_roots(environment, folder) {
+            own.add_root(name, path);
+            // For the client that reads it that replaces the system's; for the others, who get the same bundle, not.
+            if name.starts_with("SSL_CERT_") {
+                own.roots.extend(system_bundle().filter(|system| !own.roots.contains(system)));
+            }
+        }
+        for file in pip_configs(environment) {
+            let Ok(Some(text)) = crate::files::read_text(&file, MAX_CONFIG) else { continue };
+            for (key, value) in settings(&text) {
+                match key {
+                    "cert" => own.add_root(&format!("`cert` in {}", file.display()), expanded(value, environment)),
+                    "proxy" => own.pip_has_proxy = true,
+                    _ => {}
+                }
+            }
+        }
+        own
+    }
+
+    fn add_root(&mut self, named_by: &str, path: PathBuf) {
+        if fs::metadata(&path).is_ok() {
+            if !self.roots.contains(&path) {
+                self.roots.push(path);
+            }
+        } else {
+            self.missing.push((named_by.to_owned(), path));
+        }
+    }
+}
+
+/// The files that pip reads (<https://pip.pypa.io/en/stable/topics/configuration/>).
+fn pip_configs(environment: &Environment) -> Vec<PathBuf> {
+    if let Some(named) = environment.var("PIP_CONFIG_FILE") {
+        // `os.devnull` there switches all of them off.
+        return if named == "/dev/null" || named == "nul" { Vec::new() } else { vec![named.into()] };
+    }
+    let name = if cfg!(windows) { "pip.ini" } else { "pip.conf" };
+    let machine = ["/etc/xdg/pip", "/etc"].into_iter().map(PathBuf::from);
+    let home = environment.var("HOME").map(|home| PathBuf::from(home).join(".pip"));
+    let user = environment.config_home().map(|folder| folder.join("pip"));
+    let site = environment.var("VIRTUAL_ENV").map(PathBuf::from);
+    machine.chain(home).chain(user).chain(site).map(|folder| folder.join(name)).collect()
+}
+
+/// The keys and values of a file in pip's format, whatever their section: a key for one command counts for it.
+fn settings(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';', '[']));
+    lines.filter_map(|line| line.split_once(['=', ':'])).map(|(key, value)| (key.trim(), value.trim()))
+}
+
+fn expanded(path: &str, environment: &Environment) -> PathBuf {
+    match (path.strip_prefix("~/"), environment.var("HOME")) {
+        (Some(rest), Some(home)) => Path::new(home).join(rest),
+        _ => path.into(),
+    }
+}
+
+#[cfg(all(test, not(windows)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pips_config_counts_as_its_variables_do() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".config/pip");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(home.path().join("corp.pem"), "").unwrap();
+        let conf =
+            "# mine\n[global]\ncert = ~/corp.pem\nindex-url = https://x.example/\n[install]\nproxy: http://corp:1\n";
+        fs::write(folder.join("pip.conf"), conf).unwrap();
+        let pairs = [("HOME", home.path().as_os_str()), ("PIP_CERT", OsStr::new("/gone/corp.pem"))];
+        let own = Own::of(&Environment::from_pairs(pairs), Path::new("/state"));
+        assert!(own.roots.contains(&home.path().join("corp.pem")), "{:?}", own.roots);
+        assert!(own.pip_has_proxy);
+        assert_eq!(own.missing, [("PIP_CERT".to_owned(), PathBuf::from("/gone/corp.pem"))]);
+        let pairs = [pairs[0], ("PIP_CONFIG_FILE", OsStr::new("/dev/null"))];
+        assert_eq!(Own::of(&Environment::from_pairs(pairs), Path::new("/state")), Own::default());
+    }
+}
