@@ -88,7 +88,7 @@ pub fn for_environment(
 }
 
 /// Whether a `NO_PROXY` entry covers one of `sites`, in the widest reading that a client has of it.
-fn leads_past(entry: &str, sites: &[HostName]) -> bool {
+pub(super) fn leads_past(entry: &str, sites: &[HostName]) -> bool {
     let host = entry.split_once(':').map_or(entry, |(host, _)| host).trim_start_matches('*').trim_start_matches('.');
     host.is_empty() || host.parse().is_ok_and(|parent: HostName| sites.iter().any(|site| site.is_within(&parent)))
 }
