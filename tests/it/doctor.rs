@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-use crate::world::{RULES, World, pypi};
+use crate::world::{Ask, RULES, World, pypi};
 
 /// A machine with a namewall, and a shell on it.
 struct Shell {
@@ -73,7 +73,10 @@ impl Shell {
     /// Every variable that names a bundle names this one.
     fn set_bundle(&mut self, path: &Path) {
         let bundle = self.world.proxy.bundle().display().to_string();
-        self.variables.values_mut().filter(|value| **value == bundle).for_each(|value| *value = path.display().to_string());
+        self.variables
+            .values_mut()
+            .filter(|value| **value == bundle)
+            .for_each(|value| *value = path.display().to_string());
     }
 
     fn unset(&mut self, names: &[&str]) {
@@ -144,6 +147,37 @@ async fn plain_proxy(server: std::net::SocketAddr) -> std::net::SocketAddr {
         }
     });
     address
+}
+
+/// What doctor knows a namewall by: an answer on PyPI's own hosts for which nobody else is asked.
+#[tokio::test]
+async fn namewall_says_that_it_is_there() {
+    let world = World::new().await;
+    let wheel = "/.well-known/namewall/namewall_doctor-0-py3-none-any.whl";
+    for (host, target) in [
+        ("pypi.org", "/.well-known/namewall"),
+        ("pypi.org", wheel),
+        ("files.pythonhosted.org", "/.well-known/namewall"),
+        ("files.pythonhosted.org", wheel),
+    ] {
+        for ask in [Ask::get(host, target), Ask::get(host, target).h2()] {
+            let over_http1 = !ask.h2;
+            let answer = world.ask(ask).await;
+            assert_eq!(answer.status, 403);
+            let title = format!("this is namewall {}", env!("CARGO_PKG_VERSION"));
+            let json = answer.json();
+            assert_eq!((&json["title"], &json["policy"]), (&title.clone().into(), &world.proxy.fingerprint().into()));
+            if over_http1 {
+                assert_eq!(answer.reason, Some(format!("Forbidden: {title}")), "which pip shows");
+            }
+        }
+    }
+    let named =
+        world.ask(Ask::get("files.pythonhosted.org", "/.well-known/namewall/acme_core-0-py3-none-any.whl")).await;
+    assert_eq!((named.status.as_u16(), named.header("namewall-rule")), (403, "acme"));
+    assert!(world.standin.log().is_empty(), "{:?}", world.standin.log());
+    world.get("/.well-known/namewallet").await;
+    assert_eq!(world.standin.log().len(), 1, "which is somebody else's");
 }
 
 #[tokio::test]
@@ -272,15 +306,16 @@ async fn an_authority_that_has_expired() {
     let folder = shell.path("ca");
     std::fs::create_dir(&folder).unwrap();
     expired_authority(&folder);
-    shell.config = shell.config.replace(
-        &shell.world.proxy.ca().parent().unwrap().display().to_string(),
-        &folder.display().to_string(),
-    );
+    shell.config = shell
+        .config
+        .replace(&shell.world.proxy.ca().parent().unwrap().display().to_string(), &folder.display().to_string());
     insta::assert_snapshot!("an_expired_authority", shell.trouble(1).await);
 }
 
 fn expired_authority(folder: &Path) {
-    use rcgen::{BasicConstraints, CertificateParams, CidrSubnet, DnType, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose};
+    use rcgen::{
+        BasicConstraints, CertificateParams, CidrSubnet, DnType, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose,
+    };
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::OrganizationName, "namewall");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -307,7 +342,8 @@ fn expired_authority(folder: &Path) {
 /// The proxy has other rules than the config here: it would carry the name to PyPI, so it is not asked for the page.
 #[tokio::test]
 async fn a_protected_name_is_not_stopped() {
-    let world = World::with(pypi(), &RULES.replace("\"acme\", ", "\"other\", ").replace("\"acme-*\"", "\"other-*\"")).await;
+    let world =
+        World::with(pypi(), &RULES.replace("\"acme\", ", "\"other\", ").replace("\"acme-*\"", "\"other-*\"")).await;
     let shell = Shell::before(world).await;
     insta::assert_snapshot!("a_protected_name_is_not_stopped", shell.trouble(1).await);
     assert!(shell.world.leaked().is_empty(), "{:?}", shell.world.leaked());
@@ -360,7 +396,10 @@ async fn offline_opens_no_connection() {
 #[tokio::test]
 async fn clients_go_their_own_ways() {
     let mut shell = Shell::good().await;
-    shell.program("curl", "case $1 in --version) echo curl 8.0;; *) echo 'curl: (60) SSL certificate problem' >&2; exit 60;; esac");
+    shell.program(
+        "curl",
+        "case $1 in --version) echo curl 8.0;; *) echo 'curl: (60) SSL certificate problem' >&2; exit 60;; esac",
+    );
     shell.program("hatch", "echo 'Hatch, version 1.18.2'");
     shell.program("pixi", "echo broken >&2; exit 3");
     // A shim of a version manager for a program that isn't there.

@@ -44,7 +44,8 @@ fn told(report: &Report, shown: &str) -> Vec<Check> {
     let remedy = remedies.join("; ");
     let count = |level| report.count(level);
     if count(Level::Error) > 0 {
-        let message = format!("{shown}: {} from PyPI, which clients take without asking anybody", named(report, Level::Error));
+        let message =
+            format!("{shown}: {} from PyPI, which clients take without asking anybody", named(report, Level::Error));
         return vec![CACHES.fail("scan", message, remedy)];
     }
     if count(Level::Warning) > 0 {

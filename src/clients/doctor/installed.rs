@@ -76,7 +76,8 @@ pub(super) async fn installed(environment: &Environment, patience: Duration) -> 
         let [program, arguments @ ..] = *command else { continue };
         let Some(program) = program::find(program, environment) else { continue };
         let typed = command.join(" ");
-        let client = Client { name, shown: String::new(), typed, program, arguments, stack: *stack, said: String::new() };
+        let client =
+            Client { name, shown: String::new(), typed, program, arguments, stack: *stack, said: String::new() };
         let environment = environment.clone();
         asking.spawn(async move { (at, ask(client, &environment, patience).await) });
     }

@@ -40,7 +40,9 @@ pub(super) async fn service(facts: &Facts<'_>, sightings: &[Sighting], roots: &R
     }
     if let Some(other) = sightings.iter().find(|sighting| sighting.wall().is_some()) {
         // A gateway, or a proxy that `run` started: whether another runs here matters to nobody.
-        return vec![MACHINE.skipped(id, format!("`namewall serve` was not looked for: this shell uses {}", other.proxy))];
+        return vec![
+            MACHINE.skipped(id, format!("`namewall serve` was not looked for: this shell uses {}", other.proxy)),
+        ];
     }
     let proxy = ProxyUrl { address: authority, authorization: None };
     let seen = Sighting::of(proxy, None, roots).await.seen;
@@ -80,7 +82,8 @@ pub(super) async fn egress(facts: &Facts<'_>, roots: &RootCertStore) -> Check {
     };
     if open {
         let message = format!("{INDEX} can be reached directly: a program that ignores the proxy is not protected");
-        let remedy = "let the firewall pass connections to PyPI's hosts from the gateway alone (on one's own machine: know it)";
+        let remedy =
+            "let the firewall pass connections to PyPI's hosts from the gateway alone (on one's own machine: know it)";
         return MACHINE.warn(id, message, remedy);
     }
     MACHINE.ok(id, format!("{INDEX} can't be reached but through a proxy"))

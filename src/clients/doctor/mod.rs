@@ -26,9 +26,9 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use tokio::task::JoinSet;
 
-pub(crate) use self::report::{Check, Group, Report, Status};
 use self::installed::{Client, Stack, installed};
 use self::proxies::Proxies;
+pub(crate) use self::report::{Check, Group, Report, Status};
 use self::sighting::Sighting;
 use self::trust::Trust;
 use crate::config::Settings;
@@ -100,7 +100,8 @@ async fn reach(clients: &[Client], facts: &Facts<'_>, sightings: &[Sighting]) ->
     let walled = !sightings.is_empty() && sightings.iter().all(|sighting| sighting.wall().is_some());
     if !walled {
         let why = if facts.offline { "--offline" } else { "this shell leads to no namewall" };
-        let skipped = |client: &Client| Group::Clients.skipped(client.name, format!("{}: not asked, {why}", client.shown));
+        let skipped =
+            |client: &Client| Group::Clients.skipped(client.name, format!("{}: not asked, {why}", client.shown));
         return clients.iter().map(skipped).collect();
     }
     // Its rules may be others than ours: whether a client is stopped is asked where the proxy itself said that it stops.

@@ -64,7 +64,8 @@ pub(super) fn checks(
                 let own = ProxyUrl::parse(value);
                 if theirs != Some(&own) {
                     let own = own.map_or_else(|why| format!("(it {why})"), |proxy| proxy.to_string());
-                    let message = format!("pip's config sets a proxy of its own, which it prefers to the shell's: {own}");
+                    let message =
+                        format!("pip's config sets a proxy of its own, which it prefers to the shell's: {own}");
                     checks.push(CLIENTS.fail(ID, message, remedy));
                 }
             }

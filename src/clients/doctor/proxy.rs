@@ -9,6 +9,11 @@ use crate::name::ProjectName;
 
 const PROXY: Group = Group::Proxy;
 
+/// The way to a proxy that is one of ours.
+fn serve() -> String {
+    format!("namewall serve &   # unless it runs; then: {EXPORT}")
+}
+
 /// Checks of every proxy that is followed.
 pub(super) fn checks(sightings: &[Sighting], facts: &Facts<'_>) -> Vec<Check> {
     if facts.offline {
@@ -28,12 +33,13 @@ fn of_one(sighting: &Sighting, facts: &Facts<'_>) -> Vec<Check> {
             let message = format!(
                 "{proxy} is a proxy, but no namewall: through it PyPI itself answers ({status}); no protected name was asked for"
             );
-            return vec![PROXY.fail("namewall", message, format!("namewall serve &   # then: {EXPORT}"))];
+            return vec![PROXY.fail("namewall", message, serve())];
         }
         Seen::Broken(broken) => return vec![broken_line(&proxy.to_string(), broken)],
     };
     let version = &wall.greeting.version;
-    let mut checks = vec![PROXY.ok("namewall", format!("{proxy} is namewall {version}, policy {}", wall.greeting.policy))];
+    let mut checks =
+        vec![PROXY.ok("namewall", format!("{proxy} is namewall {version}, policy {}", wall.greeting.policy))];
     checks.extend(rules(sighting, wall, facts));
     checks.extend([reached("index", INDEX, &wall.index), reached("files", FILES, &wall.files)]);
     checks.push(protected(wall, facts.name.as_ref(), facts.settings.is_some_and(|settings| settings.source.is_some())));
@@ -44,7 +50,7 @@ fn broken_line(proxy: &str, broken: &Broken) -> Check {
     match broken {
         Broken::Unreachable(_) => {
             let message = format!("nobody is at {proxy}: {broken}");
-            PROXY.fail("namewall", message, format!("namewall serve &   # then: {EXPORT}"))
+            PROXY.fail("namewall", message, serve())
         }
         Broken::Untrusted(shown) if shown.is_namewalls() => {
             let message = format!("a namewall is at {proxy}, with a certificate authority that nothing here trusts");
@@ -55,11 +61,15 @@ fn broken_line(proxy: &str, broken: &Broken) -> Check {
         }
         Broken::Refused(407) => {
             let message = format!("{proxy} wants a user and a password (407)");
-            PROXY.fail("namewall", message, "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT https_proxy=$HTTPS_PROXY")
+            PROXY.fail(
+                "namewall",
+                message,
+                "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT https_proxy=$HTTPS_PROXY",
+            )
         }
         _ => {
             let message = format!("no namewall was found at {proxy}: {broken}");
-            PROXY.fail("namewall", message, format!("namewall serve &   # then: {EXPORT}"))
+            PROXY.fail("namewall", message, serve())
         }
     }
 }

@@ -125,7 +125,8 @@ async fn ask(client: &Client, host: &str, name: &str, environment: &Environment,
     let owned = |arguments: &[&str]| arguments.iter().map(|&argument| argument.to_owned()).collect::<Vec<_>>();
     let command = match client.stack {
         Stack::Pip => {
-            let arguments = ["download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--retries", "0"];
+            let arguments =
+                ["download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--retries", "0"];
             let rest = ["--timeout", "10", "--dest", &aside, &url];
             client.command(&[owned(&arguments), owned(&rest)].concat(), environment)
         }
@@ -181,7 +182,10 @@ mod tests {
     #[test]
     fn what_clients_say() {
         for (text, said) in [
-            ("ERROR: HTTP error 403 while getting https://…: 403 Client Error: Forbidden: this is\nnamewall 0.1.0", Said::Greeted),
+            (
+                "ERROR: HTTP error 403 while getting https://…: 403 Client Error: Forbidden: this is\nnamewall 0.1.0",
+                Said::Greeted,
+            ),
             ("{\"title\":\"acme-core is protected by namewall rule acme\"}", Said::Stopped),
             ("curl: (60) SSL certificate problem: unable to get local issuer certificate", Said::Untrusted),
             ("invalid peer certificate: UnknownIssuer", Said::Untrusted),

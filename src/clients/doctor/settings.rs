@@ -81,8 +81,10 @@ fn of_one(setting: &Setting, facts: &Facts<'_>) -> Option<Check> {
         What::Index(url) => {
             let host = host_of(url).filter(|host| site_of(&facts.sites, host).is_none())?;
             known_mirror(&host)?;
-            let message = format!("{tool} takes packages from {host}, a public mirror that is not intercepted ({place})");
-            let remedy = format!("add to namewall.toml: [[intercept]] host = \"{host}\" kind = \"mirror\"; namewall ca renew");
+            let message =
+                format!("{tool} takes packages from {host}, a public mirror that is not intercepted ({place})");
+            let remedy =
+                format!("add to namewall.toml: [[intercept]] host = \"{host}\" kind = \"mirror\"; namewall ca renew");
             Some(CLIENTS.warn(ID, message, remedy))
         }
         What::Unverified(host) => {
@@ -115,7 +117,9 @@ type Said = (&'static str, String, What);
 impl Reader {
     fn read(&mut self, path: &Path, understand: fn(&Table) -> Vec<Said>) {
         // What is no TOML is the business of its client, which says so.
-        let Some(table) = read_text(path, LONGEST).ok().flatten().and_then(|text| text.parse::<Table>().ok()) else { return };
+        let Some(table) = read_text(path, LONGEST).ok().flatten().and_then(|text| text.parse::<Table>().ok()) else {
+            return;
+        };
         self.files.push(path.to_owned());
         let place = |key: &str| format!("{}, `{key}`", path.display());
         let said = understand(&table).into_iter();
@@ -177,7 +181,9 @@ fn poetry_config(table: &Table) -> Vec<Said> {
     let Some(certificates) = table.get("certificates").and_then(Value::as_table) else { return Vec::new() };
     let blind = |entry: &Value| entry.get("cert").and_then(Value::as_bool) == Some(false);
     let public = certificates.iter().filter(|(name, entry)| name.eq_ignore_ascii_case("pypi") && blind(entry));
-    public.map(|(name, _)| ("poetry", format!("certificates.{name}.cert"), What::Unverified("pypi.org".to_owned()))).collect()
+    public
+        .map(|(name, _)| ("poetry", format!("certificates.{name}.cert"), What::Unverified("pypi.org".to_owned())))
+        .collect()
 }
 
 fn texts(value: Option<&Value>) -> impl Iterator<Item = String> {

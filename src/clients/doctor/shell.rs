@@ -16,9 +16,11 @@ pub(super) const EXPORT: &str = "eval \"$(namewall env)\"";
 
 pub(super) fn checks(facts: &Facts<'_>, proxies: &Proxies) -> Vec<Check> {
     let mut checks = vec![https_proxy(proxies)];
-    checks.extend(proxies.unusable().map(|(name, why)| {
-        SHELL.fail(&kebab(name), format!("{name} {why}"), format!("unset {name}; {EXPORT}"))
-    }));
+    checks.extend(
+        proxies
+            .unusable()
+            .map(|(name, why)| SHELL.fail(&kebab(name), format!("{name} {why}"), format!("unset {name}; {EXPORT}"))),
+    );
     checks.extend(pip_proxy(proxies));
     checks.extend(all_proxy(proxies));
     checks.extend(no_proxy(facts));

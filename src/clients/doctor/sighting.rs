@@ -74,11 +74,7 @@ pub(super) enum Stopped {
 
 impl Sighting {
     /// Asks what is at `proxy`, and asks it for `name` if it is a namewall.
-    pub(super) async fn of(
-        proxy: ProxyUrl,
-        name: Option<&ProjectName>,
-        roots: &RootCertStore,
-    ) -> Self {
+    pub(super) async fn of(proxy: ProxyUrl, name: Option<&ProjectName>, roots: &RootCertStore) -> Self {
         let seen = see(&proxy, name, roots).await.unwrap_or_else(Seen::Broken);
         Self { proxy, seen }
     }

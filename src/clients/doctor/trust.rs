@@ -101,7 +101,8 @@ impl Ours<'_> {
 
 impl Named {
     fn check(&self, ours: &Ours<'_>) -> Check {
-        let (Some(first), names, path) = (self.variables.first(), self.variables.join(", "), self.path.display()) else {
+        let (Some(first), names, path) = (self.variables.first(), self.variables.join(", "), self.path.display())
+        else {
             return TRUST.skipped("none", "no variable");
         };
         let id = kebab(first);
@@ -117,7 +118,9 @@ impl Named {
                 let message = said("holds namewall's CA alone: clients reach no other host with it");
                 TRUST.fail(&id, message, EXPORT)
             }
-            (Some(true), _) if self.adds => TRUST.ok(&id, said("holds namewall's CA, which is added to the client's own")),
+            (Some(true), _) if self.adds => {
+                TRUST.ok(&id, said("holds namewall's CA, which is added to the client's own"))
+            }
             (Some(true), public) => TRUST.ok(&id, said(&format!("holds namewall's CA and {public} public roots"))),
         }
     }
@@ -161,11 +164,16 @@ fn of_authority(authority: &Result<CertificateAuthority, CaError>, facts: &Facts
     let authority = match authority {
         Ok(authority) => authority,
         Err(CaError::Absent { dir }) => {
-            return TRUST.warn(id, format!("there is no CA of this machine's in {}", dir.display()), "namewall ca init");
+            return TRUST.warn(
+                id,
+                format!("there is no CA of this machine's in {}", dir.display()),
+                "namewall ca init",
+            );
         }
         Err(error) => return TRUST.fail(id, error.to_string(), "namewall ca renew"),
     };
-    let mut uncovered: Vec<&str> = facts.sites.keys().filter(|host| !authority.permits(host)).map(HostName::as_str).collect();
+    let mut uncovered: Vec<&str> =
+        facts.sites.keys().filter(|host| !authority.permits(host)).map(HostName::as_str).collect();
     uncovered.sort_unstable();
     if !uncovered.is_empty() {
         let message = format!("this machine's CA may not sign for {}", uncovered.join(", "));
@@ -178,4 +186,3 @@ fn of_authority(authority: &Result<CertificateAuthority, CaError>, facts: &Facts
     }
     TRUST.ok(id, format!("this machine's CA is valid to {} and may sign for every intercepted host", end.date()))
 }
-
