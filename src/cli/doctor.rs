@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::output::{Console, Style};
+use super::output::{Console, Style, printable};
 use super::{Common, Failure, Outcome, block_on, mirrors};
 use crate::clients::doctor::{Check, Facts, Group, Report, Status, examine, name_to_try};
 use crate::config::Settings;
@@ -69,7 +69,7 @@ fn read(common: &Common) -> (Option<Settings>, Option<Arc<Policy>>, Check) {
         Ok(settings) => settings,
         Err(failure) => return (None, None, group.fail(id, failure.to_string(), "namewall check")),
     };
-    let source = settings.source.as_deref().unwrap_or(Path::new("the built-in config")).display().to_string();
+    let source = settings.source.as_deref().unwrap_or_else(|| Path::new("the built-in config")).display().to_string();
     let today = OffsetDateTime::now_utc().date();
     let policy = match settings.policy(today) {
         Ok(policy) => policy,
@@ -99,13 +99,18 @@ fn as_text(report: &Report, console: Console, utf8: bool, quiet: bool) -> String
             text.push_str(&format!("{}\n", console.paint(Style::Bold, check.group.as_str())));
         }
         let mark = mark(check.status, console, utf8);
-        text.push_str(&format!("  {mark} {}\n", check.message.trim_end().replace('\n', "\n    ")));
+        text.push_str(&format!("  {mark} {}\n", lines(&check.message, "    ")));
         if let Some(remedy) = &check.remedy {
-            text.push_str(&format!("      {}\n", remedy.replace('\n', "\n      ")));
+            text.push_str(&format!("      {}\n", lines(remedy, "      ")));
         }
     }
     text.push_str(&sum(report, console));
     text
+}
+
+/// `text`, each further line behind `indent`.
+fn lines(text: &str, indent: &str) -> String {
+    text.trim_end().lines().map(printable).collect::<Vec<_>>().join(&format!("\n{indent}"))
 }
 
 fn mark(status: Status, console: Console, utf8: bool) -> String {

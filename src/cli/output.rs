@@ -92,3 +92,8 @@ impl Console {
         let _closed = writeln!(io::stderr().lock(), "{}", text.trim_end());
     }
 }
+
+/// `text` without what a terminal would obey: it comes out of other people's files and variables.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}

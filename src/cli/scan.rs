@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{Console, FindingsFormat, Style};
+use super::output::{Console, FindingsFormat, Style, printable};
 use super::{Common, Failure, Outcome, asserted_policy, knows_enough};
 use crate::clients::scan::{Finding, Level, Report, as_json, as_sarif, default_caches, scan};
 use crate::config::environment::Environment;
@@ -122,9 +122,4 @@ fn as_text(finding: &Finding, console: &Console) -> String {
         let _infallible = writeln!(text, "  {label:<8}{}", printable(value));
     }
     text
-}
-
-/// `text` without what a terminal would obey: it comes out of other people's files.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }

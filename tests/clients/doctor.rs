@@ -1,6 +1,7 @@
 //! `namewall doctor` with real clients: each asks for itself, and is understood in its own words.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -40,10 +41,20 @@ fn of<'a>(checks: &'a [(String, String, String)], id: &str) -> (&'a str, &'a str
     (status, message)
 }
 
+/// What an installer makes of a Python program. (Those in `target/clients` name a Python that was moved.)
+fn script(folder: &Path, name: &str, environment: &Path) {
+    let python = environment.join("python");
+    let text = format!("#!{}\nimport sys\nfrom {name}.__main__ import main\nsys.exit(main())\n", python.display());
+    std::fs::write(folder.join(name), text).unwrap();
+    std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 #[tokio::test]
 async fn real_clients_get_through_and_are_stopped() {
     let world = World::protecting().await;
-    let folders = [client(pins::NEWEST_PIP), client(pins::NEWEST_UV), several("twine", pins::TWINE)];
+    let scripts = tempfile::tempdir().unwrap();
+    script(scripts.path(), "twine", &several("twine", pins::TWINE));
+    let folders = [client(pins::NEWEST_PIP), client(pins::NEWEST_UV), scripts.path().to_owned()];
     let checks = checks(&world, &folders, |_| ()).await;
     for (id, version) in
         [("clients.pip", pins::NEWEST_PIP.version), ("clients.uv", pins::NEWEST_UV.version), ("clients.twine", "")]
@@ -87,6 +98,6 @@ async fn real_clients_that_do_not_trust_say_so() {
         assert_eq!(status, "fail", "{message}");
         assert!(message.contains("does not trust the certificate that it is shown for pypi.org"), "{message}");
     }
-    assert_eq!(of(&checks, "trust.ssl-cert-file").0, "fail");
+    assert_eq!(of(&checks, "trust.requests-ca-bundle").0, "fail");
     world.assert_nothing_leaked();
 }

@@ -117,6 +117,10 @@ async fn ask(mut client: Client, environment: &Environment, patience: Duration) 
         Ran::Ended { code: Some(code), .. } => trouble(&format!("ends with {code}")),
         Ran::Ended { code: None, .. } => trouble("was killed"),
         Ran::Hung => trouble(&format!("said nothing within {} s, and was stopped", patience.as_secs())),
+        // The file is there, so it is its interpreter that isn't: an environment that was moved, or whose Python is gone.
+        Ran::Failed(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            trouble("can't be run: the interpreter that its first line names is gone")
+        }
         Ran::Failed(error) => trouble(&format!("can't be run: {error}")),
     }
 }

@@ -73,24 +73,23 @@ impl Group {
     }
 
     pub(crate) fn ok(self, id: &str, message: impl Into<String>) -> Check {
-        self.check(id, Status::Ok, message.into(), None)
+        self.check(id, Status::Ok, message, None)
     }
 
     pub(crate) fn warn(self, id: &str, message: impl Into<String>, remedy: impl Into<String>) -> Check {
-        self.check(id, Status::Warn, message.into(), Some(remedy.into()))
+        self.check(id, Status::Warn, message, Some(remedy.into()))
     }
 
     pub(crate) fn fail(self, id: &str, message: impl Into<String>, remedy: impl Into<String>) -> Check {
-        self.check(id, Status::Fail, message.into(), Some(remedy.into()))
+        self.check(id, Status::Fail, message, Some(remedy.into()))
     }
 
     pub(crate) fn skipped(self, id: &str, message: impl Into<String>) -> Check {
-        self.check(id, Status::Skipped, message.into(), None)
+        self.check(id, Status::Skipped, message, None)
     }
 
-    fn check(self, id: &str, status: Status, message: String, remedy: Option<String>) -> Check {
-        let id = format!("{}.{id}", self.as_str());
-        Check { id, group: self, status, message: printable(&message), remedy: remedy.map(|it| printable(&it)) }
+    fn check(self, id: &str, status: Status, message: impl Into<String>, remedy: Option<String>) -> Check {
+        Check { id: format!("{}.{id}", self.as_str()), group: self, status, message: message.into(), remedy }
     }
 }
 
@@ -114,9 +113,4 @@ impl Report {
     pub(crate) fn count(&self, status: Status) -> usize {
         self.checks.iter().filter(|check| check.status == status).count()
     }
-}
-
-/// `text` without what a terminal would obey: variables and other people's files are in it.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter }).collect()
 }

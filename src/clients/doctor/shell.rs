@@ -38,14 +38,15 @@ fn https_proxy(proxies: &Proxies) -> Check {
     };
     let shown = |proxy: &Result<ProxyUrl, &str>| match proxy {
         Ok(proxy) => proxy.to_string(),
-        Err(why) => format!("(it {why})"),
+        Err(why) => format!("nowhere (it {why})"),
     };
+    let (of_uv, of_others) = (shown(first), shown(second));
+    if first != second && of_uv == of_others {
+        let message = format!("{uv} and {requests} differ in their users or passwords: {of_uv}");
+        return SHELL.fail(id, message, EXPORT);
+    }
     if first != second {
-        let message = format!(
-            "{uv} and {requests} differ: uv goes to {}, pip, poetry and curl go to {}",
-            shown(first),
-            shown(second)
-        );
+        let message = format!("{uv} and {requests} differ: uv goes to {of_uv}, pip, poetry and curl go to {of_others}");
         return SHELL.fail(id, message, EXPORT);
     }
     let names = match ["HTTPS_PROXY", "https_proxy"].map(|name| proxies.get(name).is_some()) {

@@ -66,7 +66,7 @@ impl Trust {
         let ours = Ours { authority: self.certificate(), shown };
         let mut checks: Vec<Check> = self.files.iter().map(|file| file.check(&ours)).collect();
         checks.extend(missing(facts, &ours));
-        checks.extend(self.authority.as_ref().map(|authority| of_authority(authority, facts)));
+        checks.extend(self.authority.as_ref().map(|authority| of_authority(authority, facts, !shown.is_empty())));
         checks
     }
 
@@ -159,10 +159,14 @@ fn missing(facts: &Facts<'_>, ours: &Ours<'_>) -> Vec<Check> {
     checks
 }
 
-fn of_authority(authority: &Result<CertificateAuthority, CaError>, facts: &Facts<'_>) -> Check {
+/// The authority of this config; a namewall on another machine has its own.
+fn of_authority(authority: &Result<CertificateAuthority, CaError>, facts: &Facts<'_>, elsewhere: bool) -> Check {
     let id = "ca";
     let authority = match authority {
         Ok(authority) => authority,
+        Err(CaError::Absent { .. }) if elsewhere => {
+            return TRUST.skipped(id, "there is no CA of this machine's, and the proxy in use has its own");
+        }
         Err(CaError::Absent { dir }) => {
             return TRUST.warn(
                 id,
