@@ -151,7 +151,10 @@ pub(super) fn interpreter(script: &Path) -> Option<PathBuf> {
     let first = lines.next()?.strip_prefix("#!")?.trim();
     // Where the path is too long for the kernel: `#!/bin/sh`, then `'''exec' "/long/path/python" "$0" "$@"`.
     let path = match lines.next().filter(|_| first == "/bin/sh").and_then(|line| line.strip_prefix("'''exec' ")) {
-        Some(rest) => rest.trim_start_matches('"').split(['"', ' ']).next()?,
+        Some(rest) => match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next()?,
+            None => rest.split(' ').next()?,
+        },
         None => first.split(' ').next()?,
     };
     let path = Path::new(path);
