@@ -8,11 +8,16 @@ use time::OffsetDateTime;
 
 use super::output::{Console, Style, printable};
 use super::{Common, Failure, Outcome, block_on, mirrors};
-use crate::clients::doctor::{Check, Facts, Group, Report, Status, examine, name_to_try};
+use crate::clients::doctor::{Check, Facts, Group, INDEX, Report, Status, examine, name_to_try};
 use crate::config::Settings;
 use crate::config::environment::Environment;
+use crate::files::read_text;
+use crate::inventory::netrc::find;
 use crate::policy::Policy;
 use crate::pypi::site::default_sites;
+
+/// No such file is longer.
+const LONGEST_NETRC: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,6 +46,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         let message = format!("{variable} leads to {host}, a public mirror of PyPI that is not intercepted");
         Group::Shell.warn("index", message, format!("unset {variable}"))
     }));
+    checks.extend(netrc(&environment));
     let facts = Facts {
         environment: &environment,
         cwd: &cwd,
@@ -85,6 +91,20 @@ fn read(common: &Common) -> (Option<Settings>, Option<Arc<Policy>>, Check) {
         group.ok(id, format!("{source}: valid, {in_force} rules in force, every assertion holds"))
     };
     (Some(settings), Some(Arc::new(policy)), check)
+}
+
+/// What pip, uv and curl send along to the public index, mostly because it was meant for every host.
+fn netrc(environment: &Environment) -> Option<Check> {
+    let (group, id) = (Group::Clients, "netrc");
+    let path = environment.netrc()?;
+    let text = read_text(&path, LONGEST_NETRC).ok()??;
+    let path = path.display();
+    if find(&text, INDEX).is_none() {
+        return Some(group.ok(id, format!("nothing in {path} is sent to {INDEX}")));
+    }
+    let message =
+        format!("{path} has a user and a password for {INDEX}, by its name or as `default`: clients send them there");
+    Some(group.warn(id, message, format!("write `machine HOST` of your own index instead, in {path}")))
 }
 
 fn as_text(report: &Report, console: Console, utf8: bool, quiet: bool) -> String {

@@ -413,6 +413,8 @@ async fn clients_go_their_own_ways() {
     shell.program("python3", pip);
     shell.program("pip", pip);
     shell.unset(&["PIP_CERT"]);
+    shell.set("UV_INDEX", "ours=https://ann:s3cret@mirror.baidu.com/pypi/simple");
+    std::fs::write(shell.path(".netrc"), "default login ann password s3cret\n").unwrap();
     std::fs::write(
         shell.path("pyproject.toml"),
         "[[tool.uv.index]]\nurl = \"https://ann:s3cret@mirrors.cloud.tencent.com/pypi/simple/\"\n",

@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use self::installed::{Client, Stack, installed};
 use self::proxies::Proxies;
 pub(crate) use self::report::{Check, Group, Report, Status};
+pub(crate) use self::sighting::INDEX;
 use self::sighting::Sighting;
 use self::trust::Trust;
 use crate::config::Settings;

@@ -20,7 +20,7 @@ use crate::proxy::GREETING;
 use crate::tls::shown::Shown;
 
 /// The index.
-pub(super) const INDEX: &str = "pypi.org";
+pub(crate) const INDEX: &str = "pypi.org";
 /// The host of its files.
 pub(super) const FILES: &str = "files.pythonhosted.org";
 
