@@ -4,6 +4,7 @@ mod ca;
 mod check;
 mod claimed;
 mod demo;
+mod doctor;
 mod env;
 mod explain;
 mod filter;
@@ -87,6 +88,8 @@ enum Command {
     Log(log::Arguments),
     /// Find lock files, requirement files, environments and caches that already hold a protected name from PyPI
     Scan(scan::Arguments),
+    /// Check from this shell whether every client is protected: proxy, trust, programs, caches; with remedies
+    Doctor(doctor::Arguments),
     /// Make, show, export or renew this machine's certificate authority
     #[command(subcommand)]
     Ca(ca::Action),
@@ -188,6 +191,7 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Filter(arguments) => filter::run(&arguments, common, console),
         Command::Log(arguments) => log::run(&arguments, common, console),
         Command::Scan(arguments) => scan::run(&arguments, common, console),
+        Command::Doctor(arguments) => doctor::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
         Command::Guarded(arguments) => Err(run::become_guarded(&arguments)),

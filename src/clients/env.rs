@@ -117,8 +117,7 @@ pub fn undone(environment: &Environment) -> Vec<(&'static str, Option<String>)> 
 }
 
 /// Whether a `NO_PROXY` entry covers one of `sites`, in the widest reading that a client has of it.
-#[must_use]
-pub fn leads_past(entry: &str, sites: &[HostName]) -> bool {
+pub(super) fn leads_past(entry: &str, sites: &[HostName]) -> bool {
     let host = entry.split_once(':').map_or(entry, |(host, _)| host).trim_start_matches('*').trim_start_matches('.');
     host.is_empty() || host.parse().is_ok_and(|parent: HostName| sites.iter().any(|site| site.is_within(&parent)))
 }

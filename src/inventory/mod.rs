@@ -3,7 +3,7 @@
 mod fetch;
 mod identity;
 mod list;
-mod netrc;
+pub(crate) mod netrc;
 
 use std::collections::HashSet;
 use std::fmt::Display;

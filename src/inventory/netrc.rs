@@ -1,7 +1,7 @@
 //! Finds the user and the password of a host in a netrc file, as curl, pip and uv read it.
 
 /// User and password of `host`; those of `default` if it is not named.
-pub(super) fn find(text: &str, host: &str) -> Option<(String, String)> {
+pub(crate) fn find(text: &str, host: &str) -> Option<(String, String)> {
     let mut words = words(text).into_iter();
     let (mut wanted, mut user, mut password) = (false, None, None);
     while let Some(word) = words.next() {

@@ -27,6 +27,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+pub(crate) use self::exchange::GREETING;
 use self::fetch::Fetcher;
 use self::upstream::Upstream;
 use crate::claimed::watch::Told;

@@ -21,6 +21,7 @@ use crate::shown::quoted;
 use crate::telemetry::Outcome;
 
 const HTML: &str = "text/html; charset=UTF-8";
+const PROBLEM: &str = "application/problem+json";
 
 /// The decision that an answer carries.
 pub(super) const DECISION: HeaderName = HeaderName::from_static("namewall-decision");
@@ -103,8 +104,26 @@ pub(super) fn refused_private(detail: &str) -> Response<Body> {
     response
 }
 
+/// Who answers here: under a status with which every client shows the words, and whatever rules are in force.
+pub(super) fn greeting(policy: &str) -> Response<Body> {
+    let version = env!("CARGO_PKG_VERSION");
+    let title = format!("this is namewall {version}");
+    let body = json!({
+        "type": "urn:namewall:greeting",
+        "title": title,
+        "status": StatusCode::FORBIDDEN.as_u16(),
+        "detail": "Whoever gets this answer reaches PyPI's hosts through namewall; without it, this address leads nowhere.",
+        "version": version,
+        "policy": policy,
+    });
+    with_phrase(answer(StatusCode::FORBIDDEN, PROBLEM, body.to_string()), &title)
+}
+
 fn forbidden(kind: &str, title: &str, detail: &str) -> Response<Body> {
-    let mut response = problem(StatusCode::FORBIDDEN, kind, title, detail);
+    with_phrase(problem(StatusCode::FORBIDDEN, kind, title, detail), title)
+}
+
+fn with_phrase(mut response: Response<Body>, title: &str) -> Response<Body> {
     // hyper writes it over HTTP/1.1; HTTP/2 has none.
     if let Ok(phrase) = ReasonPhrase::try_from(format!("Forbidden: {title}")) {
         response.extensions_mut().insert(phrase);
@@ -205,7 +224,7 @@ fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Respons
         "status": status.as_u16(),
         "detail": detail,
     });
-    answer(status, "application/problem+json", body.to_string())
+    answer(status, PROBLEM, body.to_string())
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {

@@ -95,7 +95,7 @@ fn is_foreign_root(der: &CertificateDer<'_>) -> bool {
     x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| !is_namewalls(&root))
 }
 
-fn is_namewalls(root: &X509Certificate<'_>) -> bool {
+pub(super) fn is_namewalls(root: &X509Certificate<'_>) -> bool {
     root.subject().iter_organization().any(|name| name.as_str().is_ok_and(|name| name == ORGANISATION))
 }
 

@@ -7,7 +7,9 @@
 pub mod authority;
 pub mod bundle;
 pub mod error;
+pub(crate) mod held;
 pub mod leaf;
+pub(crate) mod shown;
 pub mod trust;
 
 mod certificate;

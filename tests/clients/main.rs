@@ -12,6 +12,7 @@
 )]
 
 mod demo;
+mod doctor;
 mod install;
 mod judges;
 mod mirror;

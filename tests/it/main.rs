@@ -17,6 +17,7 @@ mod codings;
 mod commands;
 mod connections;
 mod disguises;
+mod doctor;
 mod explain;
 mod faults;
 mod files;

@@ -41,6 +41,9 @@ use crate::telemetry::{Outcome, Surface};
 const DISCARD: usize = 16 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
+/// Where namewall says that it is there. PyPI has nothing here, so a client that was led past it gets a 404.
+pub(crate) const GREETING: &str = "/.well-known/namewall";
+
 /// Whose connection it is, and to which host it was opened.
 #[derive(Clone, Debug)]
 pub(super) struct Visit {
@@ -178,6 +181,10 @@ impl Exchange {
             Ruling::Protected(name, found) => return self.deny(&name, &found),
             Ruling::Possible(name, found) => Some((name, found)),
         };
+        // Behind the ruling, so that it also says of a file name whether it is protected, and asks nobody.
+        if is_greeted(&self.path) {
+            return reply::greeting(policy.fingerprint());
+        }
         if let Some(inventory) = policy.missing().next() {
             return self.fail_unready(inventory);
         }
@@ -278,6 +285,11 @@ impl Exchange {
         };
         self.tell(&Told { project, file, found: Some(found), ..Told::new(Outcome::Allowed, StatusCode::OK) });
     }
+}
+
+/// Whether `path` is the one below which namewall says that it is there (RFC 8615): on each of its hosts, whatever follows.
+fn is_greeted(path: &str) -> bool {
+    path.strip_prefix(GREETING).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The name under which the one who is refused knows a protected subject.
