@@ -3,12 +3,14 @@
 mod ca;
 mod check;
 mod claimed;
+mod completions;
 mod demo;
 mod env;
 mod explain;
 mod filter;
 mod input;
 mod log;
+mod man;
 mod mirrors;
 mod output;
 mod reload;
@@ -91,6 +93,10 @@ enum Command {
     Ca(ca::Action),
     /// Play the attack on this machine with real pip: first without namewall, then with it
     Demo(demo::Arguments),
+    /// Print the script by which a shell completes namewall's commands and options
+    Completions(completions::Arguments),
+    /// Print the manual page, or write those of all commands to a folder
+    Man(man::Arguments),
 }
 
 /// How a command ended, when it didn't fail.
@@ -184,6 +190,8 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Scan(arguments) => scan::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
+        Command::Completions(arguments) => completions::run(&arguments, console),
+        Command::Man(arguments) => man::run(&arguments, console),
     }
 }
 
