@@ -57,6 +57,13 @@ fn every_command_has_a_manual_page() {
         }
     }
     assert!(page("namewall-serve.1").contains(r"\-\-ready\-file"));
+    // Where there is a formatter, it has nothing to complain of.
+    let mut groff = Command::new("groff");
+    groff.args(["-man", "-Tutf8", "-ww", "pages/namewall.1", "pages/namewall-serve.1"]).current_dir(shell.path());
+    if let Ok(shown) = groff.output() {
+        assert!(shown.status.success() && shown.stderr.is_empty(), "{}", stderr(&shown));
+        assert!(stdout(&shown).contains("cannot be trusted"), "{}", stdout(&shown));
+    }
     let front = stdout(&shell.run(&["man"]));
     assert_eq!(front, page("namewall.1"));
     for part in [".SH \"EXIT STATUS\"", ".SH FILES", "namewall\\-serve(1)"] {

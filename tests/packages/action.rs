@@ -126,6 +126,8 @@ async fn what_could_not_guard_the_job_fails_it_at_once() {
     let mut job = Job::new().await;
     let (code, said) = uses(&mut job, FINISH, &[]);
     assert!(code == Some(1) && said.contains("no step of this job has started it"), "{said}");
+    let (code, said) = uses(&mut job, START, &[("program", "no-such-wall")]);
+    assert!(code == Some(1) && said.contains("there is no program `no-such-wall`"), "{said}");
     let (code, said) = uses(&mut job, START, &[("program", NAMEWALL), ("protect", "-acme")]);
     assert!(code == Some(1) && said.contains("it did not start") && said.contains("-acme"), "{said}");
 
