@@ -3,6 +3,7 @@
 mod ca;
 mod check;
 mod claimed;
+mod completions;
 mod demo;
 mod doctor;
 mod env;
@@ -10,6 +11,7 @@ mod explain;
 mod filter;
 mod input;
 mod log;
+mod man;
 mod mirrors;
 mod output;
 mod reload;
@@ -98,6 +100,10 @@ enum Command {
     /// Become a command that ends with its parent (what `run` starts)
     #[command(hide = true, name = run::GUARDED)]
     Guarded(run::Guarded),
+    /// Print the script by which a shell completes namewall's commands and options
+    Completions(completions::Arguments),
+    /// Print the manual page, or write those of all commands to a folder
+    Man(man::Arguments),
 }
 
 /// How a command ended, when it didn't fail.
@@ -195,6 +201,8 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
         Command::Guarded(arguments) => Err(run::become_guarded(&arguments)),
+        Command::Completions(arguments) => completions::run(&arguments, console),
+        Command::Man(arguments) => man::run(&arguments, console),
     }
 }
 

@@ -31,6 +31,7 @@ mod reload;
 mod root;
 mod rules;
 mod scan;
+mod shells;
 mod uploads;
 mod validators;
 mod xmlrpc;
