@@ -11,6 +11,7 @@
     reason = "tests: a failure here is to stop the test with its place"
 )]
 
+mod curl;
 mod demo;
 mod install;
 mod judges;

@@ -28,7 +28,7 @@ impl Pins {
     }
 }
 
-/// Knows neither PEP 658 nor JSON, resolves nothing; the oldest that takes `name @ URL` on Python 3.6.
+/// Knows neither build backends nor JSON, and resolves nothing; what Python 3.6 brought along.
 pub(crate) const PIP_18: Pins = Pins("pip==18.1");
 
 /// Asks for `text/html` and nothing else, as all pips before 22.2. The oldest that still starts on Python 3.11,

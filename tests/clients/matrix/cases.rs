@@ -51,9 +51,11 @@ pub(crate) async fn locked(client: &Client<'_>) -> String {
     let mut told = Vec::new();
     for lock in client.family.locks {
         let job = Job { way: Way::Past, layout: &client.family.layouts[0], wanted: &[("acme-core", None)] };
-        client.install_locked(job, lock, Way::Past).await.assert_has("acme-core", Some("99.0"));
+        let text = client.lock(job, lock).await;
+        client.install_locked(job, lock, &text).await.assert_has("acme-core", Some("99.0"));
         client.world.pypi.forget();
-        let done = client.install_locked(job, lock, Way::Wall).await;
+        let done = client.install_locked(Job { way: Way::Wall, ..job }, lock, &text).await;
+        client.world.assert_nothing_leaked();
         told.push(format!("{}: {}", lock.file, refused(&done)));
     }
     if told.is_empty() { "none".to_owned() } else { told.join("<br>") }
@@ -128,6 +130,8 @@ fn refused(done: &Done) -> &'static str {
     } else if said.contains("403") {
         "says 403"
     } else {
+        let none = ["no matching distribution", "no version of acme-core", "unable to find installation candidates"];
+        assert!(none.iter().any(|words| said.to_lowercase().contains(words)), "refused for another reason: {said}");
         "says that there is none"
     }
 }

@@ -42,18 +42,23 @@ impl Client<'_> {
         self.run(job, home, self.family.install, &[]).await
     }
 
-    /// Locks a new project, and installs from the lock by another way, on another machine so to say.
-    pub(crate) async fn install_locked(&self, job: Job<'_>, lock: &Lock, by: Way) -> Done {
+    /// The text of the lock of a new project.
+    pub(crate) async fn lock(&self, job: Job<'_>, lock: &Lock) -> String {
         let text = match lock.made {
-            Made::Written(template) => template.to_owned(),
+            Made::Written(template) => self.fill(template, job),
             Made::By(command) => {
                 let made = self.run(job, None, &[command], &[]).await;
                 assert!(made.success, "{command}: {}", made.said);
                 fs::read_to_string(made.project.path().join(lock.file)).unwrap()
             }
         };
-        assert!(text.contains("acme") && text.contains("99.0"), "not what a stranger would lock: {text}");
-        self.run(Job { way: by, ..job }, None, &[lock.install], &[(lock.file, &text)]).await
+        assert!(text.contains("acme") && text.contains("99.0"), "not what a stranger would have locked: {text}");
+        text
+    }
+
+    /// Installs from a lock with that text, on another machine so to say.
+    pub(crate) async fn install_locked(&self, job: Job<'_>, lock: &Lock, text: &str) -> Done {
+        self.run(job, None, &[lock.install], &[(lock.file, text)]).await
     }
 
     /// Writes a project and runs these commands in it, until one fails.

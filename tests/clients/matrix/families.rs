@@ -14,8 +14,9 @@ pub(crate) const PIP: Family = Family {
     builds: true,
 };
 
-/// Before pip knew PEP 517.
-pub(crate) const PIP_BEFORE_BACKENDS: Family = Family { builds: false, ..PIP };
+/// Before pip knew PEP 517, and `name @ URL` outside of metadata.
+pub(crate) const PIP_BEFORE_BACKENDS: Family =
+    Family { builds: false, want: |name, url| format!("{}\n", url.unwrap_or(name)), ..PIP };
 
 /// Since pip knows PEP 751.
 pub(crate) const PIP_WITH_PYLOCK: Family = Family { locks: &[HASHES, PYLOCK], ..PIP };
@@ -75,8 +76,11 @@ const UV_FIRST: &str = "index-strategy = \"unsafe-first-match\"\n[[tool.uv.index
 /// uv as pip.
 pub(crate) const UV_PIP: Family = Family {
     name: "uv pip",
-    layouts: &[Layout::new("--default-index private", "--default-index {private}\n--index https://pypi.org/simple/")],
-    files: &[("wanted.txt", "{wanted}"), ("uv.toml", "{layout}")],
+    layouts: &[Layout::new(
+        "--index-url private --extra-index-url PyPI",
+        "--index-url {private}\n--extra-index-url https://pypi.org/simple/",
+    )],
+    files: PIP.files,
     want: line,
     install: &["uv pip install --target site-packages -r wanted.txt"],
     locks: &[Lock { install: "uv pip install --target site-packages --require-hashes -r wanted.txt", ..HASHES }],

@@ -8,10 +8,15 @@ mod families;
 mod family;
 mod table;
 
+use std::num::NonZero;
+use std::sync::Arc;
+
 use client::Client;
 use families::{HATCH, PDM, PIP, PIP_BEFORE_BACKENDS, PIP_WITH_PYLOCK, PIPENV, POETRY, UV, UV_PIP};
 use family::Family;
 use table::Row;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::install::client_on;
 use crate::pins::{self, Pins};
@@ -89,21 +94,31 @@ impl Subject {
     }
 }
 
-/// Needs all Pythons that are to be in it; see the table itself.
+/// On a machine that has all Pythons which are to be in the table.
 #[tokio::test]
 #[ignore = "writes docs/clients.md instead of comparing with it"]
 async fn writes_the_table() {
-    let mut rows = Vec::new();
-    for subject in SUBJECTS {
-        rows.extend(subject.row().await);
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let (free, mut running) = (Arc::new(Semaphore::new(cores)), JoinSet::new());
+    for (place, subject) in SUBJECTS.iter().enumerate() {
+        let free = Arc::clone(&free);
+        running.spawn(async move {
+            let _turn = free.acquire().await;
+            (place, subject.row().await)
+        });
     }
+    let mut rows = running.join_all().await;
+    rows.sort_by_key(|(place, _)| *place);
+    let rows: Vec<Row> = rows.into_iter().filter_map(|(_, row)| row).collect();
     std::fs::create_dir_all(table::path().parent().unwrap()).unwrap();
     std::fs::write(table::path(), table::page(&rows)).unwrap();
 }
 
 #[test]
-fn the_table_has_no_line_of_a_client_that_is_not_tried() {
+fn the_table_has_its_text_and_no_line_of_a_client_that_is_not_tried() {
     let table = std::fs::read_to_string(table::path()).unwrap();
+    let (above, below) = table::text();
+    assert!(table.starts_with(above) && table.ends_with(below), "docs/clients.md says otherwise; {}", table::HOW);
     let lines = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| !line.is_empty());
     for line in lines {
         let tried =

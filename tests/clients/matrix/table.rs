@@ -39,6 +39,10 @@ const BELOW: &str = "
 without; of a project that PyPI hasn't it says that there is none.
 
 ² Older than build backends: it can't build today's source distributions, from nowhere.
+
+Two that install nothing: curl (any version; `tests/clients/curl.rs`) gets what nobody protects, a 404 for the page and the
+reason with the 403 for the file. twine and `uv publish` (`tests/clients/publish.rs`) are refused the upload of a protected
+name before a byte of the file has left, and print the rule.
 ";
 
 impl Row {
@@ -78,6 +82,11 @@ pub(crate) fn key(client: &str, version: &str, python: &str) -> String {
 /// Where the table is.
 pub(crate) fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md")
+}
+
+/// What stands above the table's lines, and below them.
+pub(crate) fn text() -> (&'static str, &'static str) {
+    (ABOVE, BELOW)
 }
 
 /// The whole page.
