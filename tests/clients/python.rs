@@ -21,8 +21,8 @@ impl Python {
     /// The Python of that minor version, such as `3.13`: from `PATH`, or where pyenv has put it.
     pub(crate) fn find(version: &'static str) -> Option<Self> {
         let name = format!("python{version}");
-        let home = PathBuf::from(std::env::var_os("HOME")?);
-        let root = std::env::var_os("PYENV_ROOT").map_or_else(|| home.join(".pyenv"), PathBuf::from);
+        let folder = |variable| std::env::var_os(variable).map(PathBuf::from);
+        let root = folder("PYENV_ROOT").or_else(|| Some(folder("HOME")?.join(".pyenv"))).unwrap_or_default();
         let installed = root.join("versions").read_dir().into_iter().flatten();
         let installed = installed.filter_map(|entry| Some(entry.ok()?.path().join("bin").join(&name)));
         let mut programs = std::iter::once(PathBuf::from(&name)).chain(installed);

@@ -10,8 +10,10 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio_rustls::TlsAcceptor;
 
-use crate::install::client;
+use crate::install::{client, client_on};
 use crate::pins;
+use crate::python::Python;
+use crate::world::World;
 
 /// Asks for each URL, strictly unless told otherwise.
 const SCRIPT: &str = "
@@ -36,6 +38,24 @@ fn asking(how: &str, bin: &Path, urls: &[&str]) -> Command {
     let mut command = Command::new(bin.join("python"));
     command.args(["-c", SCRIPT, how]).args(urls);
     command
+}
+
+/// requests, by which poetry and twine ask, is as strict as its Python; tried where there is a 3.13.
+#[tokio::test]
+async fn requests_on_python_3_13_trusts_both_hosts() {
+    let Some(python) = Python::find("3.13") else {
+        println!("not tried: there is no Python 3.13 here");
+        return;
+    };
+    let world = World::protecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = world.pypi.url_of("paint", "paint-3.0-py3-none-any.whl").unwrap();
+    let mut command = Command::new(client_on(&python, pins::TWINE).join("python"));
+    command.args(["-c", "import requests, sys\nfor url in sys.argv[1:]: requests.get(url).raise_for_status()"]);
+    command.args(["https://pypi.org/simple/paint/", &file]);
+    let (success, said) = world.run(command, folder.path()).await;
+    assert!(success, "{said}");
+    assert_eq!(world.pypi.mentions("paint").len(), 2, "it was asked by another way");
 }
 
 /// So the strict case can fail: a certificate without an authority key identifier is good enough for OpenSSL, and was for

@@ -130,7 +130,12 @@ fn refused(done: &Done) -> &'static str {
     } else if said.contains("403") {
         "says 403"
     } else {
-        let none = ["no matching distribution", "no version of acme-core", "unable to find installation candidates"];
+        let none = [
+            "no matching distribution",
+            "no version of acme-core",
+            "unable to find installation candidates",
+            "candidatenotfound",
+        ];
         assert!(none.iter().any(|words| said.to_lowercase().contains(words)), "refused for another reason: {said}");
         "says that there is none"
     }
