@@ -56,7 +56,7 @@ pub(crate) async fn locked(client: &Client<'_>) -> String {
         client.world.pypi.forget();
         let done = client.install_locked(Job { way: Way::Wall, ..job }, lock, &text).await;
         client.world.assert_nothing_leaked();
-        told.push(format!("{}: {}", lock.file, refused(&done)));
+        told.push(format!("{}: {}", lock.name, refused(&done)));
     }
     if told.is_empty() { "none".to_owned() } else { told.join("<br>") }
 }

@@ -68,7 +68,7 @@ impl Client<'_> {
             fs::write(project.path().join(path), self.fill(template, job)).unwrap();
         }
         let nobodys = tempfile::tempdir().unwrap();
-        let home = home.unwrap_or(nobodys.path());
+        let home = home.unwrap_or_else(|| nobodys.path());
         let mut done = Done { success: true, said: String::new(), project };
         for command in commands {
             let mut words = command.split_whitespace();

@@ -22,6 +22,7 @@ pub(crate) const PIP_BEFORE_BACKENDS: Family =
 pub(crate) const PIP_WITH_PYLOCK: Family = Family { locks: &[HASHES, PYLOCK], ..PIP };
 
 const HASHES: Lock = Lock {
+    name: "--require-hashes",
     file: "wanted.txt",
     made: Made::Written(
         "{layout}\nacme-core==99.0 --hash=sha256:{acme-sha256}\ngreetings==2.1 --hash=sha256:{greetings-sha256}\n",
@@ -30,6 +31,7 @@ const HASHES: Lock = Lock {
 };
 
 const PYLOCK: Lock = Lock {
+    name: "pylock.toml",
     file: "pylock.toml",
     made: Made::Written(
         r#"lock-version = "1.0"
@@ -63,7 +65,7 @@ pub(crate) const UV: Family = Family {
     want: quoted,
     env: &[("UV_PYTHON", "{python}"), ("UV_PYTHON_DOWNLOADS", "never")],
     install: &["uv sync"],
-    locks: &[Lock { file: "uv.lock", made: Made::By("uv lock"), install: "uv sync --frozen" }],
+    locks: &[Lock { name: "uv.lock", file: "uv.lock", made: Made::By("uv lock"), install: "uv sync --frozen" }],
     builds: true,
 };
 
@@ -109,6 +111,7 @@ pub(crate) const POETRY: Family = Family {
     env: &[("POETRY_VIRTUALENVS_IN_PROJECT", "true"), ("POETRY_NO_INTERACTION", "1")],
     install: &["python -m poetry install"],
     locks: &[Lock {
+        name: "poetry.lock",
         file: "poetry.lock",
         made: Made::By("python -m poetry lock"),
         install: "python -m poetry install",
@@ -128,7 +131,12 @@ pub(crate) const PDM: Family = Family {
     want: quoted,
     env: &[("PDM_CHECK_UPDATE", "0"), ("PDM_NON_INTERACTIVE", "1")],
     install: &["python -m pdm install"],
-    locks: &[Lock { file: "pdm.lock", made: Made::By("python -m pdm lock"), install: "python -m pdm sync" }],
+    locks: &[Lock {
+        name: "pdm.lock",
+        file: "pdm.lock",
+        made: Made::By("python -m pdm lock"),
+        install: "python -m pdm sync",
+    }],
     builds: true,
 };
 
@@ -159,7 +167,12 @@ pub(crate) const PIPENV: Family = Family {
     },
     env: &[("PIPENV_VENV_IN_PROJECT", "1"), ("PIPENV_YES", "1"), ("VIRTUALENV_NO_PERIODIC_UPDATE", "1")],
     install: &["python -m pipenv install"],
-    locks: &[Lock { file: "Pipfile.lock", made: Made::By("python -m pipenv lock"), install: "python -m pipenv sync" }],
+    locks: &[Lock {
+        name: "Pipfile.lock",
+        file: "Pipfile.lock",
+        made: Made::By("python -m pipenv lock"),
+        install: "python -m pipenv sync",
+    }],
     builds: true,
 };
 

@@ -46,6 +46,8 @@ impl Layout {
 /// A lock file.
 #[derive(Clone, Copy)]
 pub(crate) struct Lock {
+    /// As the table calls it.
+    pub(crate) name: &'static str,
     /// Its path in the project.
     pub(crate) file: &'static str,
     /// Where its text comes from.
