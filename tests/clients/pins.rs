@@ -1,7 +1,7 @@
 //! Which clients are tried, at which versions, and what is peculiar about each. Change a pin here and nowhere else.
 //!
-//! A set of pins is what `pip freeze` says of a virtual environment with the client in it, folded. The oldest clients stay
-//! as they are, since they show an age; of all others none may be older than May 2026.
+//! A set of pins is what `pip freeze` says of a virtual environment with the client in it, folded. The older pips
+//! stay as they are, since each shows an age; no other client may be older than May 2026.
 
 /// A client of the package registry and all that it needs, each at one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ pub(crate) const PIP_18: Pins = Pins("pip==18.1");
 /// 3.11.
 pub(crate) const PIP_19: Pins = Pins("pip==19.3.1");
 
-/// The first that asks for JSON, nearly.
+/// Asks for JSON, as pip has done since 22.2.
 pub(crate) const PIP_22: Pins = Pins("pip==22.3.1");
 
 /// Reads PEP 658 metadata, trusts nothing but `REQUESTS_CA_BUNDLE` and its kin; the pip that Python 3.11 brings
