@@ -8,31 +8,34 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::pins::Pin;
+use crate::pins::Pins;
+use crate::python::Python;
 
 /// The registry may be far away and this machine slow.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The `bin` folder of an environment that has `pin` in it, made now unless it is there.
-pub(crate) fn client(pin: Pin) -> PathBuf {
-    environment(&format!("{}-{}", pin.name, pin.version), &[pin])
+/// The `bin` folder of an environment that has `pins` in it, on this machine's `python3`; made now unless it is there.
+pub(crate) fn client(pins: Pins) -> PathBuf {
+    client_on(&Python::default(), pins)
 }
 
-/// The `bin` folder of an environment that has exactly `pins` in it: their dependencies have to be among them. It is
-/// called `name`, and by the pins' versions, so that a changed pin makes another. Several tests, and several test
-/// processes, may ask at once.
-pub(crate) fn several(name: &str, pins: &[Pin]) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    pins.hash(&mut hasher);
-    environment(&format!("{name}-{:016x}", hasher.finish()), pins)
-}
-
-fn environment(name: &str, pins: &[Pin]) -> PathBuf {
+/// The same, on that Python. The environment is called by the client, and where there are more pins than one by all of
+/// them, so that a changed pin makes another. Several tests, and several test processes, may ask at once.
+pub(crate) fn client_on(python: &Python, pins: Pins) -> PathBuf {
+    let mut name = format!("{}-{}", pins.name(), pins.version());
+    if let Some(version) = python.wanted() {
+        name.push_str(&format!("-python{version}"));
+    }
+    if pins.packages().count() > 1 {
+        let mut hasher = DefaultHasher::new();
+        pins.hash(&mut hasher);
+        name.push_str(&format!("-{:016x}", hasher.finish()));
+    }
     static ASKED: OnceLock<Mutex<HashMap<String, Arc<OnceLock<PathBuf>>>>> = OnceLock::new();
     let asked = ASKED.get_or_init(Mutex::default);
     // A client that failed to install leaves its cell empty: the next test tries again, and says why it fails.
-    let cell = Arc::clone(asked.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
-    cell.get_or_init(|| bring(pins, &clients().join(name))).clone()
+    let cell = Arc::clone(asked.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default());
+    cell.get_or_init(|| bring(python, pins, &clients().join(name))).clone()
 }
 
 fn clients() -> PathBuf {
@@ -41,16 +44,16 @@ fn clients() -> PathBuf {
 
 /// An environment may be renamed when it is used by its `bin` paths alone, so it is made aside and moved in whole:
 /// nobody finds half of one.
-fn bring(pins: &[Pin], at: &Path) -> PathBuf {
+fn bring(python: &Python, pins: Pins, at: &Path) -> PathBuf {
     if !at.exists() {
         fs::create_dir_all(clients()).unwrap();
         let aside = tempfile::Builder::new().prefix("making-").tempdir_in(clients()).unwrap();
         let environment = aside.path().join("environment");
-        run(Command::new("python3").args(["-m", "venv"]).arg(&environment), "a Python 3 with venv and pip is needed");
+        let mut venv = Command::new(python.program());
+        run(venv.args(["-m", "venv"]).arg(&environment), "a Python 3 with venv and pip is needed");
         // With the user's own environment: it knows how the registry is reached from here.
         let mut pip = Command::new(environment.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]);
-        pip.args(pins.iter().map(|pin| format!("{}=={}", pin.name, pin.version)));
+        pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]).args(pins.packages());
         run(&mut pip, "the package registry can't be reached from here, or has no such version");
         if let Err(error) = fs::rename(&environment, at) {
             assert!(at.exists(), "cannot move the client to {}: {error}", at.display());

@@ -6,7 +6,7 @@ use namewall::demo::StandIn;
 use namewall::demo::standin::body::full;
 use tokio::process::Command;
 
-use crate::install::several;
+use crate::install::client;
 use crate::pins;
 use crate::support::Namewall;
 
@@ -53,7 +53,7 @@ async fn bandersnatch_is_told_of_all_but_what_is_protected() {
         });
     let pypi = pypi.start().await.unwrap();
     let wall = Namewall::before(&pypi).protect("acme", &["acme-*"]).start().await;
-    let mut python = Command::new(several("bandersnatch", pins::BANDERSNATCH).join("python"));
+    let mut python = Command::new(client(pins::BANDERSNATCH).join("python"));
     python.arg("-c").arg(SCRIPT).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     python.envs(variables(&wall.url(), &wall.bundle(), &wall.ca(), None)).kill_on_drop(true);
     let output = python.output().await.unwrap();

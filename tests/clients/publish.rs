@@ -3,12 +3,12 @@
 use namewall::demo::Wheel;
 use tokio::process::Command;
 
-use crate::install::{client, several};
+use crate::install::client;
 use crate::pins;
 use crate::world::World;
 
 fn twine() -> Command {
-    let mut command = Command::new(several("twine", pins::TWINE).join("python"));
+    let mut command = Command::new(client(pins::TWINE).join("python"));
     command.args(["-m", "twine", "upload", "--non-interactive", "--disable-progress-bar", "--username", "__token__"]);
     command.args(["--password", "pypi-secret"]);
     command

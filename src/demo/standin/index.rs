@@ -6,18 +6,19 @@ use super::body::Body;
 use super::log::Asked;
 use super::reply::{Page, moved, not_found, with_body};
 use super::routes::segments;
-use super::{file_url, legacy};
-use crate::demo::catalog::{Catalog, normalize};
+use super::{Origin, file_url, legacy};
+use crate::demo::catalog::normalize;
 use crate::demo::simple::{self, Form};
 
 /// Answers one request for the index.
-pub(super) async fn answer(catalog: &Catalog, asked: &Asked, path: &str) -> Response<Body> {
+pub(super) async fn answer(origin: &Origin, asked: &Asked, path: &str) -> Response<Body> {
+    let catalog = &origin.catalog;
     match segments(path).as_slice() {
-        ["simple", ""] => page(asked, catalog.serial(), |form| simple::root(catalog, form)).await,
+        ["simple", ""] => page(origin, asked, catalog.serial(), |form| simple::root(catalog, form)).await,
         ["simple"] => moved(StatusCode::MOVED_PERMANENTLY, "/simple/"),
         // The slash is added whether there is such a project or not.
         ["simple", name] => moved(StatusCode::MOVED_PERMANENTLY, &format!("/simple/{name}/")),
-        ["simple", name, ""] => project(catalog, asked, name).await,
+        ["simple", name, ""] => project(origin, asked, name).await,
         ["pypi", name, "json"] | ["pypi", name, "json", ""] => legacy::answer(catalog, asked, name, None).await,
         ["pypi", name, version, "json"] | ["pypi", name, version, "json", ""] => {
             legacy::answer(catalog, asked, name, Some(version)).await
@@ -32,21 +33,21 @@ pub(super) async fn answer(catalog: &Catalog, asked: &Asked, path: &str) -> Resp
     }
 }
 
-async fn project(catalog: &Catalog, asked: &Asked, name: &str) -> Response<Body> {
-    let Some(project) = catalog.project(name) else {
+async fn project(origin: &Origin, asked: &Asked, name: &str) -> Response<Body> {
+    let Some(project) = origin.catalog.project(name) else {
         return not_found(asked);
     };
     if project.normalized() != name {
         return moved(StatusCode::MOVED_PERMANENTLY, &format!("/simple/{}/", project.normalized()));
     }
-    page(asked, project.serial(), |form| simple::detail(project, form, file_url)).await
+    page(origin, asked, project.serial(), |form| simple::detail(project, form, file_url)).await
 }
 
-async fn page(asked: &Asked, serial: u64, body: impl FnOnce(Form) -> String) -> Response<Body> {
+async fn page(origin: &Origin, asked: &Asked, serial: u64, body: impl FnOnce(Form) -> String) -> Response<Body> {
     let form = Form::choose(asked.header("accept"), asked.query());
     let page = Page {
         content_type: form.content_type(),
-        cache_control: "max-age=600, public",
+        cache_control: format!("max-age={}, public", origin.page_age.as_secs()),
         vary: "Accept, Accept-Encoding",
         serial,
         body: body(form),

@@ -22,7 +22,7 @@ pub(super) async fn answer(catalog: &Catalog, asked: &Asked, name: &str, version
     };
     let page = Page {
         content_type: "application/json",
-        cache_control: "max-age=900, public",
+        cache_control: "max-age=900, public".to_owned(),
         vary: "Accept-Encoding",
         serial,
         body: document.to_string(),

@@ -54,6 +54,7 @@ pub struct Builder {
     alpn: Option<Vec<Vec<u8>>>,
     raw: Option<Bytes>,
     expired: bool,
+    page_age: Option<Duration>,
 }
 
 /// Why it couldn't start.
@@ -73,12 +74,17 @@ pub enum StandInError {
 
 type Responder = Box<dyn Fn(&Asked) -> Option<Response<Body>> + Send + Sync>;
 
+/// As PyPI has it.
+const PAGE_AGE: Duration = Duration::from_secs(600);
+
 /// What the connections share.
 struct Origin {
     catalog: Catalog,
     responders: Vec<Responder>,
     latency: Duration,
     raw: Option<Bytes>,
+    /// For how long clients may keep a page without asking again.
+    page_age: Duration,
     log: Log,
 }
 
@@ -203,6 +209,13 @@ impl Builder {
         self
     }
 
+    /// Lets clients keep simple pages for so long without asking again, instead of PyPI's ten minutes.
+    #[must_use]
+    pub const fn pages_kept_for(mut self, age: Duration) -> Self {
+        self.page_age = Some(age);
+        self
+    }
+
     /// Offers these protocols instead of `h2` and `http/1.1`.
     #[must_use]
     pub fn alpn<'a>(mut self, protocols: impl IntoIterator<Item = &'a str>) -> Self {
@@ -240,6 +253,7 @@ impl Builder {
             responders: self.responders,
             latency: self.latency,
             raw: self.raw,
+            page_age: self.page_age.unwrap_or(PAGE_AGE),
             log: Log::default(),
         });
         let address = listener.local_addr()?;

@@ -15,7 +15,7 @@ use crate::demo::catalog::hex_sha256;
 /// A page that may be kept: who asks again with its tag is told 304.
 pub(super) struct Page {
     pub(super) content_type: &'static str,
-    pub(super) cache_control: &'static str,
+    pub(super) cache_control: String,
     pub(super) vary: &'static str,
     pub(super) serial: u64,
     pub(super) body: String,
@@ -38,9 +38,9 @@ impl Page {
         if let (Some(coding), false) = (coding, unchanged) {
             headers.insert(CONTENT_ENCODING, coding);
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
         headers.insert(VARY, HeaderValue::from_static(self.vary));
         headers.insert(HeaderName::from_static("x-pypi-last-serial"), self.serial.into());
+        insert(&mut response, CACHE_CONTROL, &self.cache_control);
         insert(&mut response, ETAG, &tag);
         response
     }

@@ -17,9 +17,9 @@ pub(super) async fn answer(origin: &Origin, asked: Asked, body: Incoming) -> Res
     match host.as_str() {
         "upload.pypi.org" | "upload.pypi.io" => upload::answer(origin, asked, &path, body).await,
         "files.pythonhosted.org" | "test-files.pythonhosted.org" => files::answer(&origin.catalog, &asked, &path),
-        "pypi.org" => index::answer(&origin.catalog, &asked, &path).await,
+        "pypi.org" => index::answer(origin, &asked, &path).await,
         "test.pypi.org" if path.starts_with("/legacy") => upload::answer(origin, asked, &path, body).await,
-        "test.pypi.org" => index::answer(&origin.catalog, &asked, &path).await,
+        "test.pypi.org" => index::answer(origin, &asked, &path).await,
         "" => bare(StatusCode::BAD_REQUEST),
         _ => moved_to_the_index(&asked),
     }

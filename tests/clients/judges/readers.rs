@@ -11,7 +11,7 @@ use super::entry::{Entry, Fate, address};
 use super::json::version;
 use super::names::{self, is_protected};
 use super::pages::Rendered;
-use crate::install::several;
+use crate::install::client;
 use crate::pins;
 
 /// The keys of an answer of `readers.py`.
@@ -30,7 +30,7 @@ pub(super) fn read(pages: &[Rendered]) -> Vec<Value> {
     let manifest = json!({"names": names::PROTECTED, "pages": listed});
     fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/judges/readers.py");
-    let mut python = Command::new(several("readers", pins::READERS).join("python"));
+    let mut python = Command::new(client(pins::READERS).join("python"));
     python.arg("-I").arg(script).arg(folder.path()).stdin(Stdio::null());
     let output = python.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
