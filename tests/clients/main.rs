@@ -11,11 +11,15 @@
     reason = "tests: a failure here is to stop the test with its place"
 )]
 
+#[path = "../support/book/mod.rs"]
+mod book;
 mod demo;
+mod docs;
 mod install;
 mod judges;
 mod mirror;
 mod pins;
+mod programs;
 mod publish;
 #[path = "../support/mod.rs"]
 mod support;

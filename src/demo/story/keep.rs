@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::stage::{Half, Stage};
-use super::{DemoError, cast};
+use super::theatre::url;
+use super::{Client, DemoError, cast};
 use crate::clients::env::{self, Format};
 
 /// What a visitor is told.
@@ -19,32 +20,24 @@ pub(super) struct Keys {
 
 /// Writes the variables of both halves beside their environments, and gives what there is to try.
 pub(super) fn hand_over(stage: &Stage) -> io::Result<Keys> {
-    let walled = write(stage, &stage.walled, true)?;
-    let open = write(stage, &stage.open, false)?;
+    let (walled, open) = (write(stage, &stage.walled, true)?, write(stage, &stage.open, false)?);
     let theatre = &stage.theatre;
-    let address = |proxy: &crate::proxy::Proxy| {
-        format!("http://{}", proxy.addresses().first().map(ToString::to_string).unwrap_or_default())
-    };
+    let folder = theatre.folder.path();
     let places = vec![
         ("private index", theatre.private.url()),
-        ("public index", format!("https://{} (stands in for PyPI's hosts)", theatre.public.address())),
-        ("namewall", format!("{} (protects {})", address(&theatre.walled), cast::PATTERN)),
-        ("without a rule", address(&theatre.open)),
-        ("everything", theatre.folder.path().display().to_string()),
+        ("public index", format!("https://{} (stands in for all of PyPI's hosts)", theatre.public.address())),
+        ("namewall", format!("{} (protects {})", url(&theatre.walled), cast::PATTERN)),
+        ("without a rule", url(&theatre.open)),
+        ("everything", folder.display().to_string()),
     ];
-    let reinstall = match stage.client {
-        super::Client::Pip => format!("pip install --force-reinstall {}", install_tail(stage)),
-        super::Client::Uv => format!("uv pip install --reinstall {}", uv_tail(stage)),
-        super::Client::Poetry => format!("cd '{}' && poetry install --sync", stage.walled.at.display()),
-    };
-    let config = theatre.folder.path().join("walled.toml");
+    let config = folder.join("walled.toml");
     let tries = vec![
         (enter(&walled), "this shell's clients now go through namewall"),
-        (reinstall, "yours, again"),
-        (format!("curl -i https://pypi.org/simple/{}/", cast::PACKAGE), "404: it doesn't exist"),
-        (format!("curl https://pypi.org/simple/{}/", cast::ORDINARY), "as PyPI has it"),
+        (again(stage), "your own, again"),
+        (format!("curl -i https://pypi.org/simple/{}/", cast::PACKAGE), "404, and namewall's headers say why"),
+        (format!("curl https://pypi.org/simple/{}/", cast::ORDINARY), "as the public index has it"),
         (format!("namewall explain --config '{}' {}", config.display(), cast::PACKAGE), "which rule, which line, why"),
-        (enter(&open), "the same without a rule: now it is the stranger's"),
+        (enter(&open), "the same without a rule: install again, and it is the stranger's"),
     ];
     Ok(Keys { places, tries })
 }
@@ -53,13 +46,14 @@ pub(super) fn failed(cause: io::Error) -> DemoError {
     DemoError::Io { what: "writing the variables into the temporary folder", cause }
 }
 
-fn install_tail(stage: &Stage) -> String {
-    format!("{} --extra-index-url {}", cast::PACKAGE, stage.theatre.private.url())
-}
-
-fn uv_tail(stage: &Stage) -> String {
-    let private = stage.theatre.private.url();
-    format!("{} --default-index {private} --index https://pypi.org/simple/", cast::PACKAGE)
+/// The install of the story once more, whatever is there already.
+fn again(stage: &Stage) -> String {
+    let typed = stage.lines().pop().map(|line| line.typed).unwrap_or_default();
+    match stage.client {
+        Client::Pip => format!("{typed} --force-reinstall"),
+        Client::Uv => format!("{typed} --reinstall"),
+        Client::Poetry => "cd \"$VIRTUAL_ENV\" && rm -f poetry.lock && poetry update".to_owned(),
+    }
 }
 
 /// The command with which a shell takes the variables of a file.

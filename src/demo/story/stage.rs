@@ -6,11 +6,10 @@ use tokio::process::Command;
 
 use super::python::Python;
 use super::roles::{self, Line};
-use super::theatre::Theatre;
+use super::theatre::{Theatre, url};
 use super::troupe::Troupe;
 use super::{Client, DemoError};
 use crate::clients::env;
-use crate::proxy::Proxy;
 
 /// Says which version is there, and lets the module speak for itself.
 const PROOF: &str = "import importlib.metadata as m, acme_core; print(m.version('acme-core'))";
@@ -90,7 +89,7 @@ impl Stage {
     /// The variables of one half: through its proxy, into its environment.
     pub(super) fn variables(&self, protected: bool) -> Vec<env::Variable> {
         let proxy = if protected { &self.theatre.walled } else { &self.theatre.open };
-        let mut variables = through(proxy);
+        let mut variables = env::variables(&url(proxy), proxy.bundle(), proxy.ca(), None);
         variables.extend(roles::apart(&self.half(protected).at));
         variables
     }
@@ -114,9 +113,4 @@ impl Half {
     pub(super) fn programs(&self) -> &Path {
         self.python.parent().unwrap_or(&self.at)
     }
-}
-
-fn through(proxy: &Proxy) -> Vec<env::Variable> {
-    let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
-    env::variables(&format!("http://{address}"), proxy.bundle(), proxy.ca(), None)
 }
