@@ -83,7 +83,8 @@ async fn what_it_keeps_can_be_tried_and_goes_with_ctrl_c() {
     let typed = |start: &str| told.iter().rfind(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{told:?}"));
     let with = told.iter().find(|line| line.contains("with.sh'")).unwrap();
     let (pip, without) = (typed("pip install"), typed(". '"));
-    let script = format!("{with} && {pip} && python -c 'import acme_core'; {without} && {pip} && python -c 'import acme_core'");
+    let script =
+        format!("{with} && {pip} && python -c 'import acme_core'; {without} && {pip} && python -c 'import acme_core'");
     let mut shell = Command::new("sh");
     let (output, said) = played({
         shell.args(["-c", &script]).stdin(Stdio::null()).kill_on_drop(true);

@@ -58,7 +58,7 @@ fn links_lead_to_files_and_headings() {
             if target.starts_with("https://") || Path::new(file).file_name().is_some_and(|name| name == "clients.md") {
                 continue;
             }
-            let at = if file.is_empty() { path.clone() } else { path.parent().unwrap_or(Path::new("")).join(file) };
+            let at = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
             let there = repository().join(&at);
             assert!(there.exists(), "{}: {target} leads nowhere", path.display());
             if !heading.is_empty() {
@@ -96,7 +96,10 @@ mod reader {
     #[tokio::test]
     #[should_panic(expected = "ended otherwise")]
     async fn a_command_that_fails_is_noticed() {
-        House::open().await.run(&Page::parse("page.md", "```console\n$ namewall explain six\n$ false\n```\n"), &[]).await;
+        House::open()
+            .await
+            .run(&Page::parse("page.md", "```console\n$ namewall explain six\n$ false\n```\n"), &[])
+            .await;
     }
 
     #[tokio::test]

@@ -177,6 +177,9 @@ mod tests {
     fn a_defeat_is_told_as_one() {
         assert!(told(&outcome("1.0", 0), false).contains("worked without namewall, and failed with it"));
         let defeat = told(&outcome("99.0", 3), false);
-        assert!(defeat.contains("with it: pip took 99.0") && defeat.contains("3 requests bore the name acme"), "{defeat}");
+        assert!(
+            defeat.contains("with it: pip took 99.0") && defeat.contains("3 requests bore the name acme"),
+            "{defeat}"
+        );
     }
 }

@@ -70,7 +70,7 @@ fn it_shows_what_the_demo_says() {
     let shown = words(&shown());
     assert_eq!(shown.first().map(String::as_str), Some("$ namewall demo"));
     let again = "record it again: cargo build && docs/record-demo target/debug/namewall";
-    assert_eq!(shown.get(1..).unwrap(), words(&told()), "{again}");
+    assert_eq!(shown[1..], words(&told()), "{again}");
 }
 
 #[test]

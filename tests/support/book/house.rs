@@ -19,8 +19,11 @@ use super::page::{File, Page, Step};
 /// No page takes longer.
 const LIMIT: Duration = Duration::from_secs(400);
 
-/// Sets commands' outputs apart; nothing that is run prints it.
+/// Stands before each command's output; nothing that is run prints it.
 const APART: char = '\u{1e}';
+
+/// Stands around each command's exit code, since what runs in the background may print behind it.
+const CODE: char = '\u{1f}';
 
 /// The private index of all pages.
 const PRIVATE: &str = "pypi.acme.example";
@@ -121,7 +124,7 @@ impl House {
                 script += &self.put(id, file);
             }
             let typed = self.as_run(&step.typed).replace('\'', r"'\''");
-            script += &format!("printf '{APART}'\neval '{typed}'\nprintf '\\n%d' $?\n");
+            script += &format!("printf '{APART}'\neval '{typed}'\nprintf '{CODE}%d{CODE}' $?\n");
         }
         let path = home.join("page.bash");
         fs::write(&path, script).unwrap();
@@ -165,16 +168,20 @@ impl Drop for Group {
     }
 }
 
-/// The output of one command, and the code that stands at its end.
+/// The output of one command, and its exit code.
 fn ended(said: &str) -> (Option<i32>, &str) {
-    let (said, code) = said.rsplit_once('\n').unwrap_or((said, ""));
-    (code.parse().ok(), said)
+    let mut parts = said.split(CODE);
+    let said = parts.next().unwrap_or_default();
+    (parts.next().and_then(|code| code.parse().ok()), said)
 }
 
 fn assert_shown(place: &str, step: &Step, said: &str) {
     let mut lines = said.lines();
     for wanted in step.shows.iter().filter(|line| !["", "…"].contains(&line.trim())) {
-        assert!(lines.any(|line| is_like(wanted, line)), "{place}\ndid not show\n  {wanted}\nin its place, but:\n{said}");
+        assert!(
+            lines.any(|line| is_like(wanted, line)),
+            "{place}\ndid not show\n  {wanted}\nin its place, but:\n{said}"
+        );
     }
 }
 

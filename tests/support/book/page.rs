@@ -80,7 +80,8 @@ impl Page {
             }
             ("console", None) => {
                 let mut steps = steps(block);
-                let codes: Vec<i32> = told("ends with:").into_iter().flat_map(words).map(|n| n.parse().unwrap()).collect();
+                let codes: Vec<i32> =
+                    told("ends with:").into_iter().flat_map(words).map(|n| n.parse().unwrap()).collect();
                 match codes.len() {
                     0 => {}
                     1 => steps.last_mut().unwrap().code = codes[0],
