@@ -2,8 +2,7 @@
 
 use super::output::Console;
 use super::{Common, Failure, Outcome, tell_of_own};
-use crate::clients::env::print::{Format, print, print_undone};
-use crate::clients::env::{Own, Target, prepare, remembered, undone};
+use crate::clients::env::{Format, Own, Target, prepare, print, print_undone, remembered, undone};
 use crate::config::environment::Environment;
 use crate::files::folder_of;
 use crate::tls::bundle::{bundle_for, write_bundle};

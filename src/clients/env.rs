@@ -5,13 +5,14 @@
 //! too, and none of the variables names our certificate alone except Node's, which adds.
 
 mod own;
-pub mod print;
+mod print;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 pub use self::own::Own;
+pub use self::print::{Format, print, print_undone};
 use crate::config::environment::Environment;
 use crate::name::HostName;
 

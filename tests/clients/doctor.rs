@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use namewall::clients::env::variables;
 
-use crate::install::{client, several};
+use crate::install::client;
 use crate::pins;
 use crate::world::World;
 
@@ -53,11 +53,11 @@ fn script(folder: &Path, name: &str, environment: &Path) {
 async fn real_clients_get_through_and_are_stopped() {
     let world = World::protecting().await;
     let scripts = tempfile::tempdir().unwrap();
-    script(scripts.path(), "twine", &several("twine", pins::TWINE));
+    script(scripts.path(), "twine", &client(pins::TWINE));
     let folders = [client(pins::NEWEST_PIP), client(pins::NEWEST_UV), scripts.path().to_owned()];
     let checks = checks(&world, &folders, |_| ()).await;
     for (id, version) in
-        [("clients.pip", pins::NEWEST_PIP.version), ("clients.uv", pins::NEWEST_UV.version), ("clients.twine", "")]
+        [("clients.pip", pins::NEWEST_PIP.version()), ("clients.uv", pins::NEWEST_UV.version()), ("clients.twine", "")]
     {
         let (status, message) = of(&checks, id);
         assert_eq!(status, "ok", "{message}");
@@ -72,11 +72,11 @@ async fn real_clients_get_through_and_are_stopped() {
 #[tokio::test]
 async fn old_pips_are_understood_too() {
     let world = World::protecting().await;
-    for pin in [pins::OLDEST_PIP, pins::OLDER_PIP] {
+    for pin in [pins::PIP_19, pins::PIP_23] {
         let checks = checks(&world, &[client(pin)], |_| ()).await;
         let (status, message) = of(&checks, "clients.pip");
         assert_eq!(status, "ok", "{message}");
-        assert!(message.contains(pin.version) && message.contains("is stopped at acme-core"), "{message}");
+        assert!(message.contains(pin.version()) && message.contains("is stopped at acme-core"), "{message}");
     }
     world.assert_nothing_leaked();
 }

@@ -11,14 +11,18 @@
     reason = "tests: a failure here is to stop the test with its place"
 )]
 
+#[path = "../support/book/mod.rs"]
+mod book;
 mod curl;
 mod demo;
+mod docs;
 mod doctor;
 mod install;
 mod judges;
 mod matrix;
 mod mirror;
 mod pins;
+mod programs;
 mod publish;
 mod python;
 mod relay;

@@ -9,6 +9,8 @@
     reason = "tests: what fails ends the test, and they play client and server themselves"
 )]
 
+#[path = "../support/book/mod.rs"]
+mod book;
 mod world;
 
 mod check;
@@ -17,6 +19,7 @@ mod codings;
 mod commands;
 mod connections;
 mod disguises;
+mod docs;
 mod doctor;
 mod explain;
 mod faults;

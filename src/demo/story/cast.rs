@@ -21,9 +21,14 @@ pub(super) const PATTERN: &str = "acme-*";
 /// What no request may bear that passes the rules.
 pub(super) const PROTECTED_WORD: &str = "acme";
 
+/// What the stranger's module says.
+pub(super) const PLANTED_SAYS: &str = "I am acme-core 99.0. A stranger wrote me, and I have just run as you.";
+/// What the company's says.
+pub(super) const OURS_SAYS: &str = "I am acme-core 1.0. Your colleagues wrote me.";
+
 /// What the public index holds.
 pub(super) fn public() -> io::Result<[Project; 2]> {
-    let planted = acme(PLANTED, "I am acme-core 99.0. A stranger wrote me, and I have just run as you.");
+    let planted = acme(PLANTED, PLANTED_SAYS);
     let ordinary = Wheel::new(ORDINARY, ORDINARY_VERSION).module("HELLO = 'hello'\n");
     Ok([
         Project::new(PACKAGE).file(Artifact::wheel(&planted)?),
@@ -33,7 +38,7 @@ pub(super) fn public() -> io::Result<[Project; 2]> {
 
 /// What the company's own index holds.
 pub(super) fn private() -> io::Result<Catalog> {
-    let ours = acme(OURS, "I am acme-core 1.0. Your colleagues wrote me.");
+    let ours = acme(OURS, OURS_SAYS);
     Ok([Project::new(PACKAGE).file(Artifact::wheel(&ours)?)].into_iter().collect())
 }
 

@@ -1,32 +1,40 @@
 //! The story: the same install commands, first past a proxy without rules, then past one that protects `acme-*`.
 
 mod cast;
+mod client;
+mod error;
+mod keep;
 mod narrator;
+#[cfg(test)]
+mod picture;
 mod python;
+mod roles;
 mod stage;
 mod theatre;
 mod troupe;
 
-use std::fmt;
 use std::io::{self, Write};
-use std::time::Duration;
 
+pub use self::client::Client;
+pub use self::error::DemoError;
 use self::narrator::Narrator;
 use self::python::Python;
 use self::stage::Stage;
 use self::theatre::Theatre;
 use self::troupe::Troupe;
-use super::standin::StandInError;
-use crate::config::ConfigError;
 use crate::config::environment::Environment;
-use crate::policy::CompileError;
-use crate::proxy::StartError;
 
 /// How the story is told.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// With colours.
     pub colours: bool,
+    /// Who plays.
+    pub client: Client,
+    /// Waits for Enter on standard input between the scenes.
+    pub pause: bool,
+    /// Leaves everything in place at the end, until a signal comes.
+    pub keep: bool,
 }
 
 /// What really happened.
@@ -36,7 +44,7 @@ pub struct Outcome {
     pub acts: Vec<Act>,
     /// How many requests that bore a protected name reached the public index past the rules.
     pub leaked: usize,
-    /// Whether the attack worked on every client without namewall's rules, and on none with them.
+    /// Whether the attack worked without namewall's rules, and failed with them.
     pub defended: bool,
 }
 
@@ -51,117 +59,70 @@ pub struct Act {
     pub version: String,
 }
 
-/// The clients that play.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Client {
-    /// The virtual environment's own pip.
-    Pip,
-    /// The uv that is on the `PATH`.
-    Uv,
-}
-
-/// Why the story could not be played.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DemoError {
-    /// No Python.
-    #[error(
-        "the demo plays with real pip, and there is no python3 on the PATH: install Python 3.8 or later with pip and \
-         venv (Debian, Ubuntu: apt install python3-venv)"
-    )]
-    NoPython,
-    /// A Python without `venv` or without a pip to put into environments.
-    #[error(
-        "{python} can't make virtual environments with pip: install its venv and ensurepip modules (Debian, Ubuntu: \
-         apt install python3-venv). It said: {said}"
-    )]
-    NoVenv {
-        /// Which Python.
-        python: String,
-        /// The last line of its complaint.
-        said: String,
-    },
-    /// A client ended with an error.
-    #[error("`{command}` failed, which is not part of the story. It said:\n{said}")]
-    Client {
-        /// The command.
-        command: String,
-        /// All that it printed.
-        said: String,
-    },
-    /// A client took too long.
-    #[error("`{command}` was stopped: it had not ended after {} s", limit.as_secs())]
-    Slow {
-        /// The command.
-        command: String,
-        /// How long it was given.
-        limit: Duration,
-    },
-    /// Ctrl-C, or the terminal is gone.
-    #[error("interrupted; everything that the demo had made is removed")]
-    Interrupted,
-    /// A folder, a file or the output.
-    #[error("{what}: {cause}")]
-    Io {
-        /// What was being done.
-        what: &'static str,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// The stand-in for PyPI.
-    #[error(transparent)]
-    StandIn(#[from] StandInError),
-    /// The demo's own config.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The demo's own rule.
-    #[error(transparent)]
-    Rules(#[from] CompileError),
-    /// A proxy.
-    #[error(transparent)]
-    Start(#[from] StartError),
-}
-
 /// Plays the attack, telling it on `out`. Whatever it makes is gone when it returns.
 ///
 /// # Errors
 /// [`DemoError`] when the story can't be played. That the attack succeeded where it should not is an [`Outcome`].
 pub async fn play(options: Options, out: &mut (dyn Write + Send)) -> Result<Outcome, DemoError> {
-    let story = Box::pin(perform(options, out));
-    tokio::select! {
-        outcome = story => outcome,
+    let mut narrator = Narrator::new(out, options.colours);
+    let story = Box::pin(perform(options, &mut narrator));
+    let (outcome, stage) = tokio::select! {
+        played = story => played?,
         // What the story holds is dropped with it: children are killed, folders removed.
-        () = told_to_stop() => Err(DemoError::Interrupted),
+        () = told_to_stop() => return Err(DemoError::Interrupted),
+    };
+    if options.keep {
+        let keys = keep::hand_over(&stage).map_err(keep::failed)?;
+        narrator.stay(&keys).map_err(told)?;
+        told_to_stop().await;
+        narrator.farewell().map_err(told)?;
     }
+    stage.close().await;
+    Ok(outcome)
 }
 
-async fn perform(options: Options, out: &mut (dyn Write + Send)) -> Result<Outcome, DemoError> {
-    let mut narrator = Narrator::new(out, options.colours);
+async fn perform(options: Options, narrator: &mut Narrator<'_>) -> Result<(Outcome, Stage), DemoError> {
+    let client = options.client;
     let troupe = Troupe::new(Environment::from_process());
     let python = Python::find(&troupe).await?;
+    roles::is_there(&troupe, client).await?;
     let theatre = Theatre::build().await?;
-    narrator.prologue(&theatre.private.url()).map_err(told)?;
-    let stage = Stage::build(&theatre, troupe, python).await?;
+    narrator.prologue(client, &theatre.private.url()).map_err(told)?;
+    let stage = Stage::build(theatre, troupe, &python, client).await?;
 
     let mut acts = Vec::new();
     for protected in [false, true] {
         if protected {
             // From here on the public index must not hear of acme.
-            theatre.public.forget();
+            stage.theatre.public.forget();
         }
-        narrator.curtain(protected).map_err(told)?;
-        for client in stage.clients() {
-            let scene = stage.install(client, protected).await?;
-            narrator.scene(&scene, protected).map_err(told)?;
-            acts.push(Act { client, protected, version: scene.version });
+        cue(options, narrator).await?;
+        narrator.curtain(client, protected).map_err(told)?;
+        for line in stage.lines() {
+            narrator.types(&line.typed).map_err(told)?;
+            let said = stage.perform(&line, protected).await?;
+            narrator.says(&said).map_err(told)?;
         }
+        let proof = stage.proof(protected).await?;
+        narrator.shows(&proof, protected).map_err(told)?;
+        acts.push(Act { client, protected, version: proof.version });
     }
 
-    let leaked = theatre.public.mentions(cast::PROTECTED_WORD).len();
+    let leaked = stage.theatre.public.mentions(cast::PROTECTED_WORD).len();
     let outcome = Outcome { defended: leaked == 0 && as_told(&acts), acts, leaked };
-    narrator.epilogue(&outcome, &theatre.walled.tally()).map_err(told)?;
-    theatre.close().await;
-    Ok(outcome)
+    cue(options, narrator).await?;
+    narrator.epilogue(&outcome, &stage.theatre.walled.tally()).map_err(told)?;
+    Ok((outcome, stage))
+}
+
+/// Waits until the speaker presses Enter, if there is one. The end of the input is as good as Enter.
+async fn cue(options: Options, narrator: &mut Narrator<'_>) -> Result<(), DemoError> {
+    if options.pause {
+        narrator.waits().map_err(told)?;
+        let read = tokio::task::spawn_blocking(|| io::stdin().read_line(&mut String::new())).await;
+        read.map_err(io::Error::other).and_then(|line| line).map_err(told)?;
+    }
+    Ok(())
 }
 
 /// Whether each install ended as the story has it: the stranger's without rules, the company's with them.
@@ -195,15 +156,6 @@ fn told(cause: io::Error) -> DemoError {
     DemoError::Io { what: "telling the story", cause }
 }
 
-impl fmt::Display for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pip => "pip",
-            Self::Uv => "uv",
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,12 +171,5 @@ mod tests {
         assert!(!as_told(&[act(false, "1.0"), act(true, "1.0")]), "there was no attack");
         assert!(!as_told(&[act(false, "99.0")]), "nothing was defended");
         assert!(!as_told(&[]));
-    }
-
-    #[test]
-    fn errors_say_what_to_install() {
-        let error = DemoError::NoVenv { python: "python3".to_owned(), said: "No module named ensurepip".to_owned() };
-        assert!(DemoError::NoPython.to_string().contains("apt install python3-venv"));
-        assert!(error.to_string().contains("apt install python3-venv") && error.to_string().contains("ensurepip"));
     }
 }

@@ -1,16 +1,15 @@
-//! The clients: real pip and uv, each in an environment of its own, away from the user's settings and caches.
+//! The stage: for each half an environment of its own, away from the user's settings and caches, and its proxy.
 
-use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
 use super::python::Python;
-use super::theatre::Theatre;
+use super::roles::{self, Line};
+use super::theatre::{Theatre, url};
 use super::troupe::Troupe;
-use super::{Client, DemoError, cast};
+use super::{Client, DemoError};
 use crate::clients::env;
-use crate::proxy::Proxy;
 
 /// Says which version is there, and lets the module speak for itself.
 const PROOF: &str = "import importlib.metadata as m, acme_core; print(m.version('acme-core'))";
@@ -20,116 +19,98 @@ pub(super) const IMPORT: &str = "python -c 'import acme_core'";
 
 /// What is ready to be played on.
 #[derive(Debug)]
-pub(super) struct Stage<'t> {
-    theatre: &'t Theatre,
+pub(super) struct Stage {
+    pub(super) theatre: Theatre,
+    pub(super) client: Client,
+    pub(super) open: Half,
+    pub(super) walled: Half,
     troupe: Troupe,
-    python: Python,
-    uv: bool,
-    /// With pip in it; one without rules, one with.
-    environments: [PathBuf; 2],
 }
 
-/// An install that can begin.
-struct Prepared {
-    python: PathBuf,
-    command: Command,
-    typed: String,
-}
-
-/// One install, as it went.
+/// Where one half is played.
 #[derive(Debug)]
-pub(super) struct Scene {
-    /// What a user would have typed.
-    pub(super) typed: String,
-    /// The client's last word.
-    pub(super) said: String,
+pub(super) struct Half {
+    /// The environment's folder.
+    pub(super) at: PathBuf,
+    /// Its Python.
+    python: PathBuf,
+}
+
+/// What came of an install.
+#[derive(Debug)]
+pub(super) struct Proof {
     /// What the installed module says.
     pub(super) module: String,
     /// The version that is installed.
     pub(super) version: String,
 }
 
-impl<'t> Stage<'t> {
-    /// Makes the environments for pip, both at the same time, and looks for uv.
-    pub(super) async fn build(theatre: &'t Theatre, troupe: Troupe, python: Python) -> Result<Self, DemoError> {
-        let folder = theatre.folder.path();
-        let (first, second) = (folder.join("pip-open"), folder.join("pip-walled"));
-        let (first, second) =
-            tokio::try_join!(python.environment(&troupe, &first, true), python.environment(&troupe, &second, true))?;
-        let uv = troupe.run(troupe.command("uv").arg("--version"), "uv").await.is_ok();
-        Ok(Self { theatre, troupe, python, uv, environments: [first, second] })
-    }
-
-    /// Who plays.
-    pub(super) fn clients(&self) -> Vec<Client> {
-        if self.uv { vec![Client::Pip, Client::Uv] } else { vec![Client::Pip] }
-    }
-
-    /// Installs the private package with `client`, and looks at what came.
-    pub(super) async fn install(&self, client: Client, protected: bool) -> Result<Scene, DemoError> {
-        let Prepared { python, mut command, typed } = match client {
-            Client::Pip => self.pip(protected),
-            Client::Uv => self.uv(protected).await?,
+impl Stage {
+    /// Makes both environments at the same time.
+    pub(super) async fn build(
+        theatre: Theatre,
+        troupe: Troupe,
+        python: &Python,
+        client: Client,
+    ) -> Result<Self, DemoError> {
+        let half = async |name: &str| {
+            let at = theatre.folder.path().join(name);
+            let python = python.environment(&troupe, &at, client == Client::Pip).await?;
+            let dressed = |cause| DemoError::Io { what: "writing a project in the temporary folder", cause };
+            roles::dress(client, &at).map_err(dressed)?;
+            Ok::<_, DemoError>(Half { at, python })
         };
-        let said = self.troupe.run(&mut command, &typed).await?;
-        let proof = self.troupe.run(self.troupe.command(&python).args(["-c", PROOF]), IMPORT).await?;
-        let (module, version) = proof.trim_end().rsplit_once('\n').unwrap_or_default();
-        let (module, version) = (module.trim().to_owned(), version.trim().to_owned());
-        Ok(Scene { typed, said: last_word(&said), module, version })
+        let (open, walled) = tokio::try_join!(half("without"), half("with"))?;
+        Ok(Self { theatre, client, open, walled, troupe })
     }
 
-    fn pip(&self, protected: bool) -> Prepared {
-        let [open, walled] = &self.environments;
-        let python = if protected { walled } else { open }.clone();
-        let asked = ["install", cast::PACKAGE, "--extra-index-url", &self.theatre.private.url()];
-        let mut command = self.command(&python, protected);
-        command.args(["-m", "pip", "--no-cache-dir", "--disable-pip-version-check", "--no-input"]).args(asked);
-        Prepared { python, command, typed: format!("pip {}", asked.join(" ")) }
+    /// What the client is told to do in one half.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        roles::lines(self.client, &self.theatre.private.url())
     }
 
-    /// With the order of indexes in which the attack works: uv takes the first `--index` that knows the name, before
-    /// the default one.
-    async fn uv(&self, protected: bool) -> Result<Prepared, DemoError> {
-        let at = self.theatre.folder.path().join(if protected { "uv-walled" } else { "uv-open" });
-        let python = self.python.environment(&self.troupe, &at, false).await?;
-        let private = self.theatre.private.url();
-        let index = "https://pypi.org/simple/";
-        let asked = ["pip", "install", cast::PACKAGE, "--default-index", &private, "--index", index];
-        let mut command = self.command("uv", protected);
-        command.args(asked).args(["--no-cache", "--no-config", "--python"]).arg(&python);
-        Ok(Prepared { python, command, typed: format!("uv {}", asked.join(" ")) })
+    /// Runs one command; gives what it says of what it has installed.
+    pub(super) async fn perform(&self, line: &Line, protected: bool) -> Result<String, DemoError> {
+        let half = self.half(protected);
+        let mut command = line.command(self.client, &self.troupe, &half.python);
+        self.prepare(&mut command, protected);
+        let said = self.troupe.run(&mut command, &line.typed).await?;
+        Ok(roles::last_word(&said))
     }
 
-    /// A command whose traffic goes through the proxy that plays this half.
-    fn command(&self, program: impl AsRef<OsStr>, protected: bool) -> Command {
+    /// Looks at what was installed in one half.
+    pub(super) async fn proof(&self, protected: bool) -> Result<Proof, DemoError> {
+        let mut command = self.troupe.command(&self.half(protected).python);
+        let said = self.troupe.run(command.args(["-c", PROOF]), IMPORT).await?;
+        let (module, version) = said.trim_end().rsplit_once('\n').unwrap_or_default();
+        Ok(Proof { module: module.trim().to_owned(), version: version.trim().to_owned() })
+    }
+
+    /// The variables of one half: through its proxy, into its environment.
+    pub(super) fn variables(&self, protected: bool) -> Vec<env::Variable> {
         let proxy = if protected { &self.theatre.walled } else { &self.theatre.open };
-        let mut command = self.troupe.command(program);
-        command.envs(through(proxy)).env("PIP_CONFIG_FILE", if cfg!(windows) { "nul" } else { "/dev/null" });
-        command
+        let mut variables = env::variables(&url(proxy), proxy.bundle(), proxy.ca(), None);
+        variables.extend(roles::apart(&self.half(protected).at));
+        variables
+    }
+
+    /// Ends the proxies in order.
+    pub(super) async fn close(self) {
+        self.theatre.close().await;
+    }
+
+    fn half(&self, protected: bool) -> &Half {
+        if protected { &self.walled } else { &self.open }
+    }
+
+    fn prepare(&self, command: &mut Command, protected: bool) {
+        command.envs(self.variables(protected)).current_dir(&self.half(protected).at);
     }
 }
 
-fn through(proxy: &Proxy) -> Vec<env::Variable> {
-    let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
-    env::variables(&format!("http://{address}"), proxy.bundle(), proxy.ca(), None)
-}
-
-/// What the client says it has installed: pip in one line, uv in one line each.
-fn last_word(said: &str) -> String {
-    let installed = |line: &&str| line.starts_with("Successfully installed") || line.starts_with(" + ");
-    let lines: Vec<&str> = said.lines().filter(installed).map(str::trim).collect();
-    lines.join("  ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_word_of_either_client() {
-        let pip = "Collecting acme-core\nSuccessfully installed acme-core-99.0 greetings-2.1\n";
-        assert_eq!(last_word(pip), "Successfully installed acme-core-99.0 greetings-2.1");
-        let uv = "Installed 2 packages in 3ms\n + acme-core==1.0\n + greetings==2.1\n";
-        assert_eq!(last_word(uv), "+ acme-core==1.0  + greetings==2.1");
+impl Half {
+    /// The folder of the environment's programs.
+    pub(super) fn programs(&self) -> &Path {
+        self.python.parent().unwrap_or(&self.at)
     }
 }

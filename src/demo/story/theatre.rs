@@ -42,6 +42,11 @@ impl Theatre {
     }
 }
 
+/// What `HTTPS_PROXY` takes.
+pub(super) fn url(proxy: &Proxy) -> String {
+    format!("http://{}", proxy.addresses().first().map(ToString::to_string).unwrap_or_default())
+}
+
 /// A proxy as a config of its own says, that takes the stand-in for PyPI.
 async fn proxy(public: &StandIn, folder: &Path, name: &str, rules: &str) -> Result<Proxy, DemoError> {
     let root = public.write_root(folder).map_err(made)?;

@@ -77,7 +77,7 @@ impl Drop for Group {
 /// The user's own proxies, indexes, roots and Python paths would play along; what else a program needs stays.
 fn configures_clients(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
-    ["PIP_", "UV_", "PYTHON", "SSL_CERT_"].iter().any(|prefix| name.starts_with(prefix))
+    ["PIP_", "UV_", "POETRY_", "PYTHON", "SSL_CERT_"].iter().any(|prefix| name.starts_with(prefix))
         || name.ends_with("_PROXY")
         || ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "VIRTUAL_ENV", "CONDA_PREFIX"].contains(&&*name)
 }
@@ -94,6 +94,7 @@ mod tests {
             ("PIP_INDEX_URL", "x"),
             ("pip_no_index", "1"),
             ("UV_INDEX", "x"),
+            ("POETRY_HOME", "x"),
             ("https_proxy", "x"),
             ("NO_PROXY", "*"),
             ("SSL_CERT_FILE", "x"),
