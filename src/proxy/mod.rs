@@ -12,6 +12,7 @@ mod patient;
 mod pipe;
 mod reply;
 mod serve;
+mod succession;
 mod upstream;
 mod validators;
 
@@ -29,6 +30,7 @@ use tracing::info;
 
 use self::fetch::Fetcher;
 use self::upstream::Upstream;
+use crate::config::reload::Look;
 use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
 use crate::name::HostName;
@@ -42,7 +44,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
 use crate::tls::bundle::write_bundle;
 use crate::tls::trust::upstream_config;
-use crate::tls::{CaError, CertificateAuthority, Leaves};
+use crate::tls::{CaError, CertificateAuthority, InForce, Leaves};
 
 /// A running proxy.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ pub struct Proxy {
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) policy: ArcSwap<Policy>,
-    pub(crate) authority: Arc<CertificateAuthority>,
+    pub(crate) authority: InForce,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
     pub(crate) standing: Standing,
@@ -121,7 +123,8 @@ impl Proxy {
     /// [`StartError`].
     pub async fn start(settings: Settings, policy: Policy) -> Result<Self, StartError> {
         let hosts = settings.hosts();
-        let authority = Arc::new(settings.ca.authority(&hosts)?);
+        let seen = Look::at(settings.ca.files());
+        let authority = InForce::new(Arc::new(settings.ca.authority(&hosts)?));
         let (ca, bundle) = settings.ca.public_files();
         let (tls, leaves) = prepare_tls(&settings, &authority, &hosts, &bundle)?;
 
@@ -171,6 +174,7 @@ impl Proxy {
         });
         crate::inventory::start(&shared).await;
         crate::claimed::watch::start(&shared);
+        succession::start(&shared, seen, bundle.clone());
         for listener in listeners {
             let (serving, admission) = (Arc::clone(&shared), admission.clone());
             shared.tasks.spawn(accept_all(listener, serving, admission));
@@ -286,13 +290,13 @@ impl Proxy {
 /// bundle) and the leaves.
 fn prepare_tls(
     settings: &Settings,
-    authority: &Arc<CertificateAuthority>,
+    authority: &InForce,
     hosts: &[HostName],
     bundle: &Path,
 ) -> Result<(rustls::ClientConfig, Leaves), CaError> {
     std::thread::scope(|scope| {
-        let written = scope.spawn(|| write_bundle(bundle, authority));
-        let leaves = scope.spawn(|| Leaves::new(Arc::clone(authority), hosts));
+        let written = scope.spawn(|| write_bundle(bundle, &authority.loaded()));
+        let leaves = scope.spawn(|| Leaves::signed_by(authority.clone(), hosts));
         let upstream = upstream_config(&settings.extra_roots, authority)?;
         // A panic there is one here: nothing is served yet.
         written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

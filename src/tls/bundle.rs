@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
-use x509_parser::certificate::X509Certificate;
+use x509_parser::x509::X509Name;
 
 use super::authority::CertificateAuthority;
 use super::certificate::encode_pem;
@@ -51,11 +51,12 @@ fn merge(roots: Vec<CertificateDer<'static>>, ours: &CertificateAuthority) -> Re
 /// Whether clients can read it (OpenSSL gives up a whole file over one that it can't), and it isn't an authority that
 /// namewall made earlier: with `SSL_CERT_FILE` set to the bundle, each renewal would leave one behind.
 fn is_foreign_root(der: &CertificateDer<'_>) -> bool {
-    x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| !is_namewalls(&root))
+    x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| !is_namewalls(root.subject()))
 }
 
-fn is_namewalls(root: &X509Certificate<'_>) -> bool {
-    root.subject().iter_organization().any(|name| name.as_str().is_ok_and(|name| name == ORGANISATION))
+/// Whether an authority with this subject is one that namewall made, here or elsewhere.
+pub(super) fn is_namewalls(subject: &X509Name<'_>) -> bool {
+    subject.iter_organization().any(|name| name.as_str().is_ok_and(|name| name == ORGANISATION))
 }
 
 #[cfg(test)]

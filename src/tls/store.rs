@@ -4,6 +4,10 @@
 //! (`ca-pending.pem`: its rename is the moment that counts), writes `ca-key.pem` and `ca.pem` from it, and removes it.
 //! A reader takes the lock only if that file is there, or the pair isn't whole. Whoever gets the lock first finishes
 //! what a killed writer began. Two plain files, because a mounted secret has them, and clients need `ca.pem` alone.
+//!
+//! The authority that comes next waits in one file (`ca-next.pem`: its moment, key and certificate), which appears by one
+//! rename. `ca.pem` then holds both certificates, ours in force first. Its moment come, it signs wherever the file is read;
+//! whoever may write makes it the pair later, by renaming `ca-next.pem` to `ca-pending.pem`.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
@@ -11,7 +15,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::error::CaError;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::error::{CaError, Remedy};
 use crate::files::{self, Readers};
 
 /// A writer is done in milliseconds; one that isn't has been stopped.
@@ -26,6 +33,11 @@ pub(super) struct Store {
     pub(super) cert: PathBuf,
     pub(super) key: PathBuf,
     pending: PathBuf,
+    pub(super) next: PathBuf,
+    /// The key that a certificate was asked for.
+    pub(super) request_key: PathBuf,
+    /// The fingerprints of certificates that may be used though they aren't confined, one a line.
+    unconfined: PathBuf,
 }
 
 /// A certificate (or several: its chain) and its key, as they stand in the files.
@@ -33,6 +45,13 @@ pub(super) struct Store {
 pub(super) struct Pair {
     pub(super) cert: String,
     pub(super) key: String,
+}
+
+/// The pair that comes next, and when.
+#[derive(Clone)]
+pub(super) struct Next {
+    pub(super) pair: Pair,
+    pub(super) from: OffsetDateTime,
 }
 
 /// The right to change the folder: gone with the value, or with the process.
@@ -49,6 +68,9 @@ impl Store {
             cert: dir.join("ca.pem"),
             key: dir.join("ca-key.pem"),
             pending: dir.join("ca-pending.pem"),
+            next: dir.join("ca-next.pem"),
+            request_key: dir.join("ca-request-key.pem"),
+            unconfined: dir.join("ca-unconfined"),
         }
     }
 
@@ -67,6 +89,37 @@ impl Store {
             (true, false) => Err(half(&self.cert, &self.key)),
             (false, true) => Err(half(&self.key, &self.cert)),
         }
+    }
+
+    /// The pair that comes next, if there is one. To be read before the pair: what is no longer there is the pair by then.
+    ///
+    /// # Errors
+    /// [`CaError::Unreadable`], [`CaError::KeyExposed`]; [`CaError::NotAKey`] when it is no file of ours.
+    pub(super) fn read_next(&self) -> Result<Option<Next>, CaError> {
+        if !exists(&self.next)? {
+            return Ok(None);
+        }
+        match read_key(&self.next) {
+            Ok(text) => Next::parse(&text)
+                .map(Some)
+                .ok_or_else(|| CaError::NotAKey { path: self.next.clone(), remedy: Remedy::Renew }),
+            // It has become the pair since.
+            Err(CaError::Unreadable { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The key that a certificate was asked for, if one was.
+    ///
+    /// # Errors
+    /// [`CaError::Unreadable`], [`CaError::KeyExposed`].
+    pub(super) fn read_request_key(&self) -> Result<Option<String>, CaError> {
+        if exists(&self.request_key)? { read_key(&self.request_key).map(Some) } else { Ok(None) }
+    }
+
+    /// Whether somebody said that the certificate with this fingerprint may be used though it isn't confined.
+    pub(super) fn accepts_unconfined(&self, fingerprint: &str) -> bool {
+        fs::read_to_string(&self.unconfined).is_ok_and(|accepted| accepted.lines().any(|line| line == fingerprint))
     }
 
     /// Whether a writer is at work, or was killed.
@@ -103,22 +156,102 @@ impl Store {
 }
 
 impl Locked<'_> {
-    /// Puts `pair` in the place of whatever is there.
+    /// Puts `pair` in the place of whatever is there, and of whatever was to come next.
     ///
     /// # Errors
     /// [`CaError::Unwritable`].
     pub(super) fn publish(&self, pair: &Pair) -> Result<(), CaError> {
         let both = format!("{}{}", pair.key, pair.cert);
-        files::replace_durably(&self.store.pending, both.as_bytes(), Readers::Owner)
+        // First, or a writer killed between the two would leave what a thief may know to come next.
+        remove(&self.store.next)
+            .and_then(|()| files::replace_durably(&self.store.pending, both.as_bytes(), Readers::Owner))
             .and_then(|()| files::sync_folder(&self.store.dir))
             .and_then(|()| self.settle(pair))
             .map_err(|reason| self.store.unwritable(reason))
     }
 
+    /// Lets `next` come after what is there. Clients that are given `ca.pem` from now on trust both.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn announce(&self, next: &Next) -> Result<(), CaError> {
+        self.hide_next()
+            .and_then(|()| files::replace_durably(&self.store.next, next.to_text().as_bytes(), Readers::Owner))
+            .and_then(|()| files::sync_folder(&self.store.dir))
+            .and_then(|()| self.show_next())
+            .map_err(|reason| self.store.unwritable(reason))
+    }
+
+    /// Makes what came next the pair.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn succeed(&self) -> Result<(), CaError> {
+        fs::rename(&self.store.next, &self.store.pending)
+            .and_then(|()| files::sync_folder(&self.store.dir))
+            .and_then(|()| self.finish())
+            .map_err(|reason| self.store.unwritable(reason))
+    }
+
+    /// Keeps the key that a certificate is asked for.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn keep_request_key(&self, key: &str) -> Result<(), CaError> {
+        files::replace_durably(&self.store.request_key, key.as_bytes(), Readers::Owner)
+            .map_err(|reason| self.store.unwritable(reason))
+    }
+
+    /// Forgets it: it has its certificate, and is in the pair.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn forget_request_key(&self) -> Result<(), CaError> {
+        remove(&self.store.request_key).map_err(|reason| self.store.unwritable(reason))
+    }
+
+    /// Remembers that one certificate may be used though it isn't confined; others may not.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn accept_unconfined(&self, fingerprint: &str) -> Result<(), CaError> {
+        let accepted = fs::read_to_string(&self.store.unconfined).unwrap_or_default();
+        files::replace_durably(&self.store.unconfined, format!("{accepted}{fingerprint}\n").as_bytes(), Readers::All)
+            .map_err(|reason| self.store.unwritable(reason))
+    }
+
     fn recover(&self) -> io::Result<()> {
-        for path in [&self.store.pending, &self.store.key, &self.store.cert] {
+        for path in [&self.store.pending, &self.store.key, &self.store.cert, &self.store.next] {
             files::sweep(path)?;
         }
+        self.finish()?;
+        self.show_next()
+    }
+
+    /// Puts the certificate that comes next behind that in force. Repeating it does no harm.
+    fn show_next(&self) -> io::Result<()> {
+        let (Ok(Some(next)), Ok(present)) = (self.store.read_next(), fs::read_to_string(&self.store.cert)) else {
+            return Ok(());
+        };
+        if present.ends_with(&next.pair.cert) {
+            return Ok(());
+        }
+        let both = format!("{}\n{}", present.trim_end(), next.pair.cert);
+        files::replace_durably(&self.store.cert, both.as_bytes(), Readers::All)
+    }
+
+    /// Takes it away again, before another one is to come.
+    fn hide_next(&self) -> io::Result<()> {
+        let (Ok(Some(next)), Ok(present)) = (self.store.read_next(), fs::read_to_string(&self.store.cert)) else {
+            return Ok(());
+        };
+        match present.strip_suffix(&next.pair.cert) {
+            Some(own) if !own.is_empty() => files::replace_durably(&self.store.cert, own.as_bytes(), Readers::All),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&self) -> io::Result<()> {
         match fs::read_to_string(&self.store.pending) {
             Ok(both) => match Pair::split(&both) {
                 Some(pair) => self.settle(&pair),
@@ -140,9 +273,35 @@ impl Locked<'_> {
     }
 }
 
+/// Removes what may not be there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// How the first line of `ca-next.pem` begins: text before a PEM section is no part of it (RFC 7468 section 2).
+const FROM: &str = "in force from ";
+
+impl Next {
+    fn parse(text: &str) -> Option<Self> {
+        let (line, both) = text.split_once('\n')?;
+        let from = OffsetDateTime::parse(line.strip_prefix(FROM)?, &Rfc3339).ok()?;
+        Some(Self { pair: Pair::split(both)?, from })
+    }
+
+    fn to_text(&self) -> String {
+        // Our own clock tells whole seconds of UTC: nothing that RFC 3339 couldn't say.
+        let from = self.from.format(&Rfc3339).unwrap_or_default();
+        format!("{FROM}{from}\n{}{}", self.pair.key, self.pair.cert)
+    }
+}
+
 impl Pair {
-    /// The inverse of what [`Locked::publish`] joins.
+    /// The inverse of what [`Locked::publish`] joins, and what `ca-next.pem` holds below its first line.
     fn split(both: &str) -> Option<Self> {
+        let (_, both) = both.split_at_checked(both.find("-----BEGIN ")?)?;
         let (key, cert) = both.split_at_checked(both.find("-----BEGIN CERTIFICATE-----")?)?;
         Some(Self { cert: cert.to_owned(), key: key.to_owned() })
     }

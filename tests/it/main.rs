@@ -11,6 +11,7 @@
 
 mod world;
 
+mod authority;
 mod check;
 mod claimed;
 mod codings;
