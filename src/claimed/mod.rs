@@ -18,8 +18,8 @@ use crate::policy::Policy;
 use crate::proxy::fetch::{FetchError, Fetcher};
 use crate::pypi::Malformed;
 use crate::pypi::negotiate::Representation;
-use crate::tls::{CaError, InForce};
 use crate::tls::trust::{upstream_config, upstream_config_without_ours};
+use crate::tls::{CaError, InForce};
 
 /// The list of all that is on the public index.
 pub(crate) const LIST: &str = "https://pypi.org/simple/";

@@ -211,7 +211,7 @@ impl CertificateAuthority {
         Ok(params.signed_by(key, &self.issuer)?.into())
     }
 
-    fn load_at(store: &Store, hosts: &[HostName], now: OffsetDateTime) -> Result<Self, CaError> {
+    pub(super) fn load_at(store: &Store, hosts: &[HostName], now: OffsetDateTime) -> Result<Self, CaError> {
         let read = Self::read(store, hosts, now);
         let torn = matches!(read, Err(CaError::HalfMissing { .. } | CaError::KeyMismatch { .. }));
         if !torn && !store.is_pending() {

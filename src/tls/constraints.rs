@@ -25,8 +25,7 @@ impl Constraints {
         }
         let permitted = extension.value.permitted_subtrees.as_deref().unwrap_or_default();
         let excluded = extension.value.excluded_subtrees.as_deref().unwrap_or_default();
-        let constraints =
-            Self { permitted: dns_names(permitted), excluded: dns_names(excluded), written: true };
+        let constraints = Self { permitted: dns_names(permitted), excluded: dns_names(excluded), written: true };
         // A type that no permitted subtree mentions is not constrained at all, and the empty name permits everything.
         if constraints.permitted.is_empty() || constraints.permitted.iter().any(|base| base.is_empty() || base == ".") {
             return Err("no permitted DNS names in its name constraints");

@@ -49,9 +49,8 @@ pub fn request(dir: &Path, hosts: &[HostName]) -> Result<Request, CaError> {
     let store = Store::new(dir);
     let locked = store.lock()?;
     let key = match store.read_request_key()? {
-        Some(pem) => {
-            parse_key(&pem).ok_or_else(|| CaError::NotAKey { path: store.request_key.clone(), remedy: Remedy::Renew })?
-        }
+        Some(pem) => parse_key(&pem)
+            .ok_or_else(|| CaError::NotAKey { path: store.request_key.clone(), remedy: Remedy::Renew })?,
         None => {
             let key = KeyPair::generate()?;
             locked.keep_request_key(&key.serialize_pem())?;
@@ -63,8 +62,9 @@ pub fn request(dir: &Path, hosts: &[HostName]) -> Result<Request, CaError> {
         files::replace(path, contents.as_bytes(), Readers::All)
             .map_err(|reason| CaError::Unwritable { dir: dir.to_owned(), reason })
     };
-    write(&request.csr, &csr(hosts, &key)?)?;
-    write(&request.extensions, &profile::openssl_extensions(hosts)?)?;
+    let hosts = covering(hosts);
+    write(&request.csr, &csr(&hosts, &key)?)?;
+    write(&request.extensions, &profile::openssl_extensions(&hosts)?)?;
     Ok(request)
 }
 
@@ -79,10 +79,8 @@ pub fn import(dir: &Path, path: &Path, hosts: &[HostName], unconfined: bool) -> 
     let none = || CaError::NotACertificate { path: path.to_owned(), remedy };
     let bytes = fs::read(path).map_err(|reason| CaError::Unreadable { path: path.to_owned(), reason })?;
     let issued = certificates(&String::from_utf8_lossy(&bytes)).filter(|issued| !issued.is_empty()).ok_or_else(none)?;
-    let (key, own) = belonging(&store, &issued)?.ok_or_else(|| CaError::NotRequested {
-        path: path.to_owned(),
-        dir: dir.to_owned(),
-    })?;
+    let (key, own) = belonging(&store, &issued)?
+        .ok_or_else(|| CaError::NotRequested { path: path.to_owned(), dir: dir.to_owned() })?;
     let chain = chain(own, &issued);
     check_confinement(own, path, unconfined)?;
     CaCertificate::read(own, path, remedy, unconfined.then_some(hosts))?.check(hosts, now, path, remedy)?;
@@ -107,6 +105,15 @@ pub fn import(dir: &Path, path: &Path, hosts: &[HostName], unconfined: bool) -> 
         Some(last.issuer().to_string())
     });
     Ok(Imported { authority: CertificateAuthority::load(dir, hosts)?, open_end })
+}
+
+/// Without those that are sub-domains of others, which the others stand for: people will read this.
+fn covering(hosts: &[HostName]) -> Vec<HostName> {
+    hosts
+        .iter()
+        .filter(|host| !host.with_parents().skip(1).any(|parent| hosts.iter().any(|other| other.as_str() == parent)))
+        .cloned()
+        .collect()
 }
 
 /// The request asks for the extensions of an authority of our own; rcgen writes no name constraints into one, so they are
@@ -134,7 +141,8 @@ fn belonging<'c>(
     let present = store.read().ok().map(|pair| pair.key);
     for key in store.read_request_key()?.into_iter().chain(present) {
         let Some(parsed) = parse_key(&key) else { continue };
-        let own = issued.iter().find(|certificate| public_key(certificate).is_some_and(|key| key == parsed.der_bytes()));
+        let own =
+            issued.iter().find(|certificate| public_key(certificate).is_some_and(|key| key == parsed.der_bytes()));
         if let Some(own) = own {
             return Ok(Some((key, own)));
         }
@@ -193,7 +201,9 @@ fn check_path_lengths(chain: &[CertificateDer<'_>]) -> Result<(), String> {
             && (length as usize) < below
         {
             let subject = certificate.subject();
-            return Err(format!("`{subject}` has `pathlen:{length}`, and {below} CA(s) below it: another one has to sign"));
+            return Err(format!(
+                "`{subject}` has `pathlen:{length}`, and {below} CA(s) below it: another one has to sign"
+            ));
         }
     }
     Ok(())

@@ -245,7 +245,10 @@ mod tests {
             // The store by itself would do.
             assert!(believing.platform.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now()).is_ok());
             let refused = verifier.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now()).unwrap_err();
-            assert!(refused.to_string().contains(if at == 0 { "extra-roots" } else { "this machine's own" }), "{refused}");
+            assert!(
+                refused.to_string().contains(if at == 0 { "extra-roots" } else { "this machine's own" }),
+                "{refused}"
+            );
             assert!(believing.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now()).is_err());
         }
     }
@@ -258,7 +261,8 @@ mod tests {
     fn useless_extra_roots_are_named() {
         let (dir, ours) = authority();
         let broken = dir.path().join("corp-root.pem");
-        let message = |path: &Path| upstream_config(&[path.to_owned()], &InForce::new(ours.clone())).unwrap_err().to_string();
+        let message =
+            |path: &Path| upstream_config(&[path.to_owned()], &InForce::new(ours.clone())).unwrap_err().to_string();
         assert!(message(&broken).starts_with(&format!("cannot read `{}`", broken.display())));
         for contents in [
             "no certificate here",

@@ -152,7 +152,7 @@ async fn an_organisations_ca_serves_those_who_trust_its_root_alone() {
     let (chain, root) = (dir.with_file_name("chain.pem"), dir.with_file_name("root.pem"));
     assert!(!curl(&world, &root).await);
     let said = succeeds(&namewall(&world, &["ca", "import", chain.to_str().unwrap()]));
-    assert!(said.contains("may sign for files.pythonhosted.org") && said.contains("no other name"), "{said}");
+    assert!(said.contains("may sign for pypi.io, pypi.org, ") && said.contains("no other name"), "{said}");
     until("it signs", async || curl(&world, &root).await).await;
     assert!(curl(&world, world.proxy.bundle()).await);
     let port = world.address().port().to_string();
@@ -209,7 +209,8 @@ async fn the_systems_store_holds_what_is_in_force_and_nothing_else_of_ours() {
     let w = scratch.path();
     fs::copy(other.proxy.ca(), w.join("gateway.pem")).unwrap();
     shell("mkdir local hooks; cp -a /etc/ssl ssl", w);
-    let machine = || (fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap(), names("/usr/local/share/ca-certificates"));
+    let machine =
+        || (fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap(), names("/usr/local/share/ca-certificates"));
     let before = machine();
     let mut script = tokio::process::Command::new("unshare");
     script.args(["-m", "sh", "-ec", IN_A_STORE_OF_ITS_OWN]).env_clear();
@@ -229,11 +230,19 @@ async fn the_systems_store_holds_what_is_in_force_and_nothing_else_of_ours() {
     let status: serde_json::Value = serde_json::from_str(&said("status-installed")).unwrap();
     assert_eq!((&status["installed"], status["others"].as_array().unwrap().len()), (&true.into(), 1), "{status}");
     let renewed = said("status-renewed");
-    assert!(renewed.contains("not installed") && renewed.contains("\nolder ") && renewed.contains("\nanother "), "{renewed}");
+    assert!(
+        renewed.contains("not installed") && renewed.contains("\nolder ") && renewed.contains("\nanother "),
+        "{renewed}"
+    );
     assert!(said("replace").contains("installed O=namewall") && said("replace").contains("removed O=namewall"));
     let status: serde_json::Value = serde_json::from_str(&said("status-uninstalled")).unwrap();
     assert_eq!(status["others"].as_array().unwrap().len(), 1, "the gateway's stays: {status}");
-    assert_eq!(said("links").matches("namewall-").count(), 2, "a link of the gateway's and its hash: {}", said("links"));
+    assert_eq!(
+        said("links").matches("namewall-").count(),
+        2,
+        "a link of the gateway's and its hash: {}",
+        said("links")
+    );
     assert_eq!(machine(), before);
     world.proxy.stop(std::future::ready(())).await;
 }

@@ -16,7 +16,8 @@ pub(super) fn show(
     describe(authority, console)?;
     if let Some(successor) = authority.successor() {
         console.line("")?;
-        console.line(format_args!("next         signs from {} on; certificate and bundle hold both", successor.from))?;
+        console
+            .line(format_args!("next         signs from {} on; certificate and bundle hold both", successor.from))?;
         describe(&successor.authority, console)?;
     }
     Ok(Outcome::Fine)
@@ -30,7 +31,9 @@ fn describe(authority: &CertificateAuthority, console: &Console) -> Result<(), F
         console.line(format_args!("may sign for {}", authority.permitted_hosts().join(", ")))?;
         console.line("             (and their sub-domains; for no other name, and for no IP address)")?;
     } else {
-        console.line("may sign for ANY HOST: its certificate doesn't confine it; whoever gets its key can pose as any of them")?;
+        console.line(
+            "may sign for ANY HOST: its certificate doesn't confine it; whoever gets its key can pose as any of them",
+        )?;
     }
     Ok(())
 }

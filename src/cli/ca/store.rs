@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 
 use crate::cli::output::{Console, Style};
 use crate::cli::{Common, Failure, Outcome};
+use crate::config::environment::Environment;
+use crate::tls::CaError;
 use crate::tls::system::{Change, Held, Holdings, Source, StoreError, SystemStore};
 
 /// Which authority.
@@ -34,6 +36,17 @@ impl Which {
             None => Ok(common.settings()?.ca.public_files().0),
         }
     }
+
+    fn source(&self, path: &Path) -> Result<Source, Failure> {
+        let under_sudo = || Environment::from_process().var("SUDO_USER").is_some();
+        match Source::read(path) {
+            Err(StoreError::Ca(error @ CaError::Absent { .. })) if self.certificate.is_none() && under_sudo() => {
+                let hint = "sudo has another home than you: run it without sudo first, it says the command to run";
+                Err(Failure::Usage(format!("{error}; {hint}")))
+            }
+            read => Ok(read?),
+        }
+    }
 }
 
 /// When the certificate behind the first one begins to sign. Who may not read the keys isn't told.
@@ -47,7 +60,7 @@ fn next_from(which: &Which, common: &Common) -> Result<Option<OffsetDateTime>, F
 
 pub(super) fn install(which: &Which, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     let path = which.path(common)?;
-    let source = Source::read(&path)?;
+    let source = which.source(&path)?;
     let store = SystemStore::here()?;
     let change = store.install(&source).map_err(|error| elevated(error, "install", source.path()))?;
     tell(&change, &store, console)?;

@@ -171,3 +171,7 @@ fn prefix(path: &Path) -> String {
 fn file_name(path: &Path, held: &Held) -> String {
     format!("{}{}.crt", prefix(path), held.hex().get(..16).unwrap_or_default())
 }
+
+#[cfg(all(test, unix))]
+#[path = "anchors_tests.rs"]
+mod tests;

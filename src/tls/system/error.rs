@@ -50,7 +50,9 @@ pub enum StoreError {
         said: String,
     },
     /// The tool ended well, and yet.
-    #[error("the tool of {store} ran without an error, but the store does not hold `{subject}` now; has somebody distrusted it there?")]
+    #[error(
+        "the tool of {store} ran without an error, but the store does not hold `{subject}` now; has somebody distrusted it there?"
+    )]
     NotTaken {
         /// The store.
         store: String,
@@ -58,7 +60,9 @@ pub enum StoreError {
         subject: String,
     },
     /// As above, for a removal.
-    #[error("the tool of {store} ran without an error, but the store still holds `{subject}`: was it put there another way, too?")]
+    #[error(
+        "the tool of {store} ran without an error, but the store still holds `{subject}`: was it put there another way, too?"
+    )]
     NotGone {
         /// The store.
         store: String,

@@ -94,3 +94,50 @@ pub(super) fn written(held: &Held) -> Result<tempfile::NamedTempFile, StoreError
     };
     write().map_err(|reason| StoreError::File { path: std::env::temp_dir(), reason })
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use crate::tls::system::{Kind, SystemStore};
+    use crate::tls::testing::authority;
+
+    use super::*;
+
+    /// Remembers one certificate, and the trust in it, as the real one does.
+    const SECURITY: &str = r#"#!/bin/sh
+cd "$(dirname "$0")"
+echo "$@" >> calls
+for last; do :; done
+case $1 in
+find-certificate) cat keychain ;;
+dump-trust-settings) cat trust ;;
+add-trusted-cert) cp "$last" keychain; openssl x509 -in "$last" -noout -subject -nameopt RFC2253 > trust ;;
+remove-trusted-cert) rm trust ;;
+delete-certificate) rm keychain ;;
+esac
+"#;
+
+    #[test]
+    fn what_security_is_asked_for() {
+        let (dir, ours) = authority();
+        let folder = tempfile::tempdir().unwrap();
+        let tool = folder.path().join("security");
+        fs::write(&tool, SECURITY).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+        let store = SystemStore(Kind::Keychain(Keychain { tool, admin: true }));
+        let source = Source::read(&dir.path().join("ca.pem")).unwrap();
+        assert!(!store.holdings(source.path()).unwrap().trusts(&source.certificates()[0]));
+        assert_eq!(store.install(&source).unwrap().added.len(), 1);
+        assert!(store.install(&source).unwrap().is_none());
+        assert_eq!(store.uninstall(source.path()).unwrap().removed.len(), 1);
+        let calls = fs::read_to_string(folder.path().join("calls")).unwrap();
+        let said: Vec<_> =
+            calls.lines().filter(|call| !call.starts_with("find-") && !call.starts_with("dump-")).collect();
+        assert!(said[0].starts_with(&format!("add-trusted-cert -d -r trustRoot -k {SYSTEM} /")), "{said:?}");
+        assert!(said[1].starts_with("remove-trusted-cert -d /"), "{said:?}");
+        let hash = ours.fingerprint().replace(':', "");
+        assert_eq!(said[2], format!("delete-certificate -Z {hash} {SYSTEM}"));
+    }
+}

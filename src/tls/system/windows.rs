@@ -18,8 +18,7 @@ pub(super) struct RootStore {
 }
 
 /// certutil prints for people, in their language. The user's view has the machine's roots in it.
-const LIST: &str =
-    r"Get-ChildItem Cert:\CurrentUser\Root | ForEach-Object { [Convert]::ToBase64String($_.RawData) }";
+const LIST: &str = r"Get-ChildItem Cert:\CurrentUser\Root | ForEach-Object { [Convert]::ToBase64String($_.RawData) }";
 
 /// To whom a store belongs: certutil's flag.
 const MACHINE: &[&str] = &[];
