@@ -82,8 +82,8 @@ pub fn import(dir: &Path, path: &Path, hosts: &[HostName], unconfined: bool) -> 
     let (key, own) = belonging(&store, &issued)?
         .ok_or_else(|| CaError::NotRequested { path: path.to_owned(), dir: dir.to_owned() })?;
     let chain = chain(own, &issued);
-    check_confinement(own, path, unconfined)?;
     CaCertificate::read(own, path, remedy, unconfined.then_some(hosts))?.check(hosts, now, path, remedy)?;
+    check_confinement(own, path, unconfined)?;
     let broken = |reason| CaError::Chain { path: path.to_owned(), reason };
     check_path_lengths(&chain).map_err(broken)?;
     check_in_date(&chain, now).map_err(broken)?;

@@ -1,5 +1,6 @@
 //! Whom we trust upstream: the system's roots and the configured ones, never our own authority.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,17 +55,31 @@ fn config(extra_roots: &[PathBuf], ours: Option<InForce>) -> Result<ClientConfig
 }
 
 /// An upstream showed a certificate that our own authority signed: somebody has our key, or we talk to ourselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the upstream's certificate was issued by this machine's own namewall CA, which vouches for nobody upstream")]
 pub struct IssuedByUs;
 
 /// An upstream showed a certificate that an authority of namewall's signed which the config doesn't name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the upstream's certificate was issued by `{issuer}`, a namewall CA that only the system's trust store vouches for; if a namewall is meant to be there, name its ca.pem in `extra-roots` of `[upstream]`"
 )]
 pub struct IssuedByAnother {
     issuer: String,
+}
+
+// rustls shows what it doesn't know by `Debug`, and people read it in our 502.
+
+impl fmt::Debug for IssuedByUs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for IssuedByAnother {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// The platform's verifier, less our own authority: who exported `SSL_CERT_FILE=…/bundle.pem` for all programs, or

@@ -237,12 +237,9 @@ async fn the_systems_store_holds_what_is_in_force_and_nothing_else_of_ours() {
     assert!(said("replace").contains("installed O=namewall") && said("replace").contains("removed O=namewall"));
     let status: serde_json::Value = serde_json::from_str(&said("status-uninstalled")).unwrap();
     assert_eq!(status["others"].as_array().unwrap().len(), 1, "the gateway's stays: {status}");
-    assert_eq!(
-        said("links").matches("namewall-").count(),
-        2,
-        "a link of the gateway's and its hash: {}",
-        said("links")
-    );
+    let links = said("links");
+    let links: Vec<_> = links.lines().filter(|line| line.contains("namewall-")).collect();
+    assert_eq!(links.len(), 2, "the gateway's and its hash: {links:?}");
     assert_eq!(machine(), before);
     world.proxy.stop(std::future::ready(())).await;
 }
