@@ -17,6 +17,7 @@ pub mod trust;
 mod certificate;
 mod clock;
 mod constraints;
+mod next;
 mod profile;
 mod source;
 mod store;

@@ -10,7 +10,8 @@ use time::{Duration, OffsetDateTime};
 use super::authority::{CertificateAuthority, Files, certificates, generate, is_self_issued};
 use super::clock;
 use super::error::CaError;
-use super::store::{Locked, Next, Pair, Store};
+use super::next::Next;
+use super::store::{Locked, Pair, Store};
 use crate::name::HostName;
 
 /// When the next authority takes over.
@@ -106,7 +107,7 @@ pub(super) fn settle(store: &Store, now: OffsetDateTime) {
     }
 }
 
-/// As [`settle`], for the folder `dir`.
+/// Gives up the old pair in `dir` when nobody signs with it any more.
 pub fn settle_in(dir: &Path) {
     settle(&Store::new(dir), clock::now());
 }

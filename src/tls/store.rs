@@ -4,10 +4,6 @@
 //! (`ca-pending.pem`: its rename is the moment that counts), writes `ca-key.pem` and `ca.pem` from it, and removes it.
 //! A reader takes the lock only if that file is there, or the pair isn't whole. Whoever gets the lock first finishes
 //! what a killed writer began. Two plain files, because a mounted secret has them, and clients need `ca.pem` alone.
-//!
-//! The authority that comes next waits in one file (`ca-next.pem`: its moment, key and certificate), which appears by one
-//! rename. `ca.pem` then holds both certificates, ours in force first. Its moment come, it signs wherever the file is read;
-//! whoever may write makes it the pair later, by renaming `ca-next.pem` to `ca-pending.pem`.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
@@ -15,10 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
-use super::error::{CaError, Remedy};
+use super::error::CaError;
 use crate::files::{self, Readers};
 
 /// A writer is done in milliseconds; one that isn't has been stopped.
@@ -29,10 +22,10 @@ const LOCK_RETRY: Duration = Duration::from_millis(5);
 /// The folder with the machine's own authority.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     pub(super) cert: PathBuf,
     pub(super) key: PathBuf,
-    pending: PathBuf,
+    pub(super) pending: PathBuf,
     pub(super) next: PathBuf,
     /// The key that a certificate was asked for.
     pub(super) request_key: PathBuf,
@@ -47,17 +40,10 @@ pub(super) struct Pair {
     pub(super) key: String,
 }
 
-/// The pair that comes next, and when.
-#[derive(Clone)]
-pub(super) struct Next {
-    pub(super) pair: Pair,
-    pub(super) from: OffsetDateTime,
-}
-
 /// The right to change the folder: gone with the value, or with the process.
 #[derive(Debug)]
 pub(super) struct Locked<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     _lock: File,
 }
 
@@ -88,24 +74,6 @@ impl Store {
             (false, false) => Err(CaError::Absent { dir: self.dir.clone() }),
             (true, false) => Err(half(&self.cert, &self.key)),
             (false, true) => Err(half(&self.key, &self.cert)),
-        }
-    }
-
-    /// The pair that comes next, if there is one. To be read before the pair: what is no longer there is the pair by then.
-    ///
-    /// # Errors
-    /// [`CaError::Unreadable`], [`CaError::KeyExposed`]; [`CaError::NotAKey`] when it is no file of ours.
-    pub(super) fn read_next(&self) -> Result<Option<Next>, CaError> {
-        if !exists(&self.next)? {
-            return Ok(None);
-        }
-        match read_key(&self.next) {
-            Ok(text) => Next::parse(&text)
-                .map(Some)
-                .ok_or_else(|| CaError::NotAKey { path: self.next.clone(), remedy: Remedy::Renew }),
-            // It has become the pair since.
-            Err(CaError::Unreadable { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
         }
     }
 
@@ -150,7 +118,7 @@ impl Store {
         Ok(locked)
     }
 
-    fn unwritable(&self, reason: io::Error) -> CaError {
+    pub(super) fn unwritable(&self, reason: io::Error) -> CaError {
         CaError::Unwritable { dir: self.dir.clone(), reason }
     }
 }
@@ -167,29 +135,6 @@ impl Locked<'_> {
             .and_then(|()| files::replace_durably(&self.store.pending, both.as_bytes(), Readers::Owner))
             .and_then(|()| files::sync_folder(&self.store.dir))
             .and_then(|()| self.settle(pair))
-            .map_err(|reason| self.store.unwritable(reason))
-    }
-
-    /// Lets `next` come after what is there. Clients that are given `ca.pem` from now on trust both.
-    ///
-    /// # Errors
-    /// [`CaError::Unwritable`].
-    pub(super) fn announce(&self, next: &Next) -> Result<(), CaError> {
-        self.hide_next()
-            .and_then(|()| files::replace_durably(&self.store.next, next.to_text().as_bytes(), Readers::Owner))
-            .and_then(|()| files::sync_folder(&self.store.dir))
-            .and_then(|()| self.show_next())
-            .map_err(|reason| self.store.unwritable(reason))
-    }
-
-    /// Makes what came next the pair.
-    ///
-    /// # Errors
-    /// [`CaError::Unwritable`].
-    pub(super) fn succeed(&self) -> Result<(), CaError> {
-        fs::rename(&self.store.next, &self.store.pending)
-            .and_then(|()| files::sync_folder(&self.store.dir))
-            .and_then(|()| self.finish())
             .map_err(|reason| self.store.unwritable(reason))
     }
 
@@ -228,30 +173,8 @@ impl Locked<'_> {
         self.show_next()
     }
 
-    /// Puts the certificate that comes next behind that in force. Repeating it does no harm.
-    fn show_next(&self) -> io::Result<()> {
-        let (Ok(Some(next)), Ok(present)) = (self.store.read_next(), fs::read_to_string(&self.store.cert)) else {
-            return Ok(());
-        };
-        if present.ends_with(&next.pair.cert) {
-            return Ok(());
-        }
-        let both = format!("{}\n{}", present.trim_end(), next.pair.cert);
-        files::replace_durably(&self.store.cert, both.as_bytes(), Readers::All)
-    }
-
-    /// Takes it away again, before another one is to come.
-    fn hide_next(&self) -> io::Result<()> {
-        let (Ok(Some(next)), Ok(present)) = (self.store.read_next(), fs::read_to_string(&self.store.cert)) else {
-            return Ok(());
-        };
-        match present.strip_suffix(&next.pair.cert) {
-            Some(own) if !own.is_empty() => files::replace_durably(&self.store.cert, own.as_bytes(), Readers::All),
-            _ => Ok(()),
-        }
-    }
-
-    fn finish(&self) -> io::Result<()> {
+    /// Makes the pair of what is pending, if anything is.
+    pub(super) fn finish(&self) -> io::Result<()> {
         match fs::read_to_string(&self.store.pending) {
             Ok(both) => match Pair::split(&both) {
                 Some(pair) => self.settle(&pair),
@@ -281,26 +204,9 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// How the first line of `ca-next.pem` begins: text before a PEM section is no part of it (RFC 7468 section 2).
-const FROM: &str = "in force from ";
-
-impl Next {
-    fn parse(text: &str) -> Option<Self> {
-        let (line, both) = text.split_once('\n')?;
-        let from = OffsetDateTime::parse(line.strip_prefix(FROM)?, &Rfc3339).ok()?;
-        Some(Self { pair: Pair::split(both)?, from })
-    }
-
-    fn to_text(&self) -> String {
-        // Our own clock tells whole seconds of UTC: nothing that RFC 3339 couldn't say.
-        let from = self.from.format(&Rfc3339).unwrap_or_default();
-        format!("{FROM}{from}\n{}{}", self.pair.key, self.pair.cert)
-    }
-}
-
 impl Pair {
     /// The inverse of what [`Locked::publish`] joins, and what `ca-next.pem` holds below its first line.
-    fn split(both: &str) -> Option<Self> {
+    pub(super) fn split(both: &str) -> Option<Self> {
         let (_, both) = both.split_at_checked(both.find("-----BEGIN ")?)?;
         let (key, cert) = both.split_at_checked(both.find("-----BEGIN CERTIFICATE-----")?)?;
         Some(Self { cert: cert.to_owned(), key: key.to_owned() })
@@ -318,7 +224,7 @@ pub(super) fn read_pair(cert: &Path, key: &Path) -> Result<Pair, CaError> {
     Ok(Pair { cert: String::from_utf8_lossy(&cert).into_owned(), key })
 }
 
-fn read_key(path: &Path) -> Result<String, CaError> {
+pub(super) fn read_key(path: &Path) -> Result<String, CaError> {
     let unreadable = |reason| CaError::Unreadable { path: path.to_owned(), reason };
     let mut file = File::open(path).map_err(unreadable)?;
     refuse_exposed(path, &file.metadata().map_err(unreadable)?)?;
@@ -344,7 +250,7 @@ fn refuse_exposed(_path: &Path, _metadata: &fs::Metadata) -> Result<(), CaError>
     Ok(())
 }
 
-fn exists(path: &Path) -> Result<bool, CaError> {
+pub(super) fn exists(path: &Path) -> Result<bool, CaError> {
     path.try_exists().map_err(|reason| CaError::Unreadable { path: path.to_owned(), reason })
 }
 

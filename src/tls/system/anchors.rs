@@ -172,6 +172,7 @@ fn file_name(path: &Path, held: &Held) -> String {
     format!("{}{}.crt", prefix(path), held.hex().get(..16).unwrap_or_default())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 #[path = "anchors_tests.rs"]
 mod tests;

@@ -95,7 +95,8 @@ pub(super) fn written(held: &Held) -> Result<tempfile::NamedTempFile, StoreError
     write().map_err(|reason| StoreError::File { path: std::env::temp_dir(), reason })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
