@@ -7,6 +7,9 @@ mod store;
 
 use std::path::Path;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::output::Console;
 use super::{Common, Failure, Outcome};
 use crate::config::{CaSource, Settings};
@@ -80,4 +83,9 @@ fn own_folder(settings: &Settings) -> Result<&Path, Failure> {
             Err(Failure::Usage(usage))
         }
     }
+}
+
+/// As logs and programs have it.
+fn moment(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! `namewall ca show`: what the authority is, and the one that follows it.
 
+use super::moment;
 use crate::cli::output::Console;
 use crate::cli::{Failure, Outcome};
 use crate::config::Settings;
@@ -16,8 +17,10 @@ pub(super) fn show(
     describe(authority, console)?;
     if let Some(successor) = authority.successor() {
         console.line("")?;
-        console
-            .line(format_args!("next         signs from {} on; certificate and bundle hold both", successor.from))?;
+        console.line(format_args!(
+            "next         signs from {} on; certificate and bundle hold both",
+            moment(successor.from)
+        ))?;
         describe(&successor.authority, console)?;
     }
     Ok(Outcome::Fine)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::moment;
 use crate::cli::output::{Console, Style};
 use crate::cli::{Common, Failure, Outcome};
 use crate::config::environment::Environment;
@@ -93,7 +94,7 @@ pub(super) fn status(status: &Status, common: &Common, console: &Console) -> Res
     } else {
         print(&store, &source, &holdings, console)?;
         if let Some(from) = next_from {
-            console.line(format_args!("             the next one signs from {from} on"))?;
+            console.line(format_args!("             the next one signs from {} on", moment(from)))?;
         }
     }
     let stale = holdings.others(wanted).any(|(_, ours)| ours);
@@ -147,7 +148,7 @@ fn document(store: &SystemStore, source: &Source, holdings: &Holdings, next_from
         "certificate": source.path(),
         "installed": wanted.first().is_some_and(|held| holdings.trusts(held)),
         "certificates": wanted.iter().map(object).collect::<Vec<_>>(),
-        "next_from": next_from.map(|from| from.to_string()),
+        "next_from": next_from.map(moment),
         "older": others(true),
         "others": others(false),
     })
