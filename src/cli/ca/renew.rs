@@ -59,7 +59,7 @@ fn advice(authority: &CertificateAuthority, before: Option<&CertificateAuthority
          `namewall ca install` was run, run it again: it takes the old one away."
     } else if replaced {
         "It signs from now on; proxies that run take it up within seconds. Clients that were handed ca.pem need the new\n\
-         one. Where `namewall ca install` was run, run it again."
+         one. Where `namewall ca install` was run, run it again in a minute, when the old one is gone."
     } else {
         "It signs from now on."
     }
