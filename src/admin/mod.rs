@@ -52,12 +52,12 @@ impl Admin {
         match request.uri().path() {
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" if self.shared.tasks.is_draining() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-            "/readyz" if ca_seconds_left(&self.shared.authority) <= 0.0 => {
+            "/readyz" if ca_seconds_left(&self.shared.authority.get()) <= 0.0 => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "the authority has expired: run `namewall ca renew`\n")
             }
             "/readyz" => self.ready(),
             "/metrics" => self.metrics(),
-            "/ca.pem" => typed("application/x-pem-file", self.shared.authority.certificate_pem().to_owned()),
+            "/ca.pem" => typed("application/x-pem-file", self.shared.authority.loaded().trusted_pem()),
             "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac(request.headers().get(HOST))),
             _ => text(StatusCode::NOT_FOUND, "/livez /readyz /metrics /ca.pem /proxy.pac\n"),
         }
@@ -78,7 +78,7 @@ impl Admin {
     }
 
     fn metrics(&self) -> Answer {
-        self.shared.metrics.ca_expires_in(ca_seconds_left(&self.shared.authority));
+        self.shared.metrics.ca_expires_in(ca_seconds_left(&self.shared.authority.get()));
         let now = OffsetDateTime::now_utc();
         for (id, fetched, names) in self.shared.inventories.fetched(&self.shared.settings) {
             if let Some(fetched) = fetched {

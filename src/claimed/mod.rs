@@ -18,8 +18,8 @@ use crate::policy::Policy;
 use crate::proxy::fetch::{FetchError, Fetcher};
 use crate::pypi::Malformed;
 use crate::pypi::negotiate::Representation;
-use crate::tls::CaError;
 use crate::tls::trust::{upstream_config, upstream_config_without_ours};
+use crate::tls::{CaError, InForce};
 
 /// The list of all that is on the public index.
 pub(crate) const LIST: &str = "https://pypi.org/simple/";
@@ -74,7 +74,7 @@ impl Claims {
 /// A way upstream without a proxy that runs.
 pub(crate) fn fetcher(settings: &Settings) -> Result<Fetcher, CaError> {
     let tls = match settings.ca.existing() {
-        Ok(ours) => upstream_config(&settings.extra_roots, &ours)?,
+        Ok(ours) => upstream_config(&settings.extra_roots, &InForce::new(Arc::new(ours)))?,
         Err(_none_yet) => upstream_config_without_ours(&settings.extra_roots)?,
     };
     let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), Vec::new()));

@@ -5,7 +5,7 @@ use super::{Common, Failure, Outcome, tell_of_own};
 use crate::clients::env::{Format, Own, Target, prepare, print, print_undone, remembered, undone};
 use crate::config::environment::Environment;
 use crate::files::folder_of;
-use crate::tls::bundle::{bundle_for, write_bundle};
+use crate::tls::bundle::bundle_for;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -47,10 +47,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let (ca, usual) = settings.ca.public_files();
     let own = Own::of(&environment, folder_of(&usual));
     // The variables name these files, so they have to be there.
-    let bundle = match &*own.roots {
-        [] => write_bundle(&usual, &authority).map(|()| usual),
-        roots => bundle_for(&usual, &authority, roots),
-    }?;
+    let bundle = bundle_for(&usual, &authority, &own.roots)?;
     let mut prepared = prepare(&environment, &own, &hosts, Target { proxy: &proxy, bundle: &bundle, ca: &ca });
     tell_of_own(&own, &prepared, console);
     if arguments.format.can_unset() && arguments.format != Format::Json {

@@ -33,6 +33,7 @@ use crate::policy::{CompileError, Expiry, Policy, Rule};
 use crate::proxy::StartError;
 use crate::telemetry::log::{Verbosity, start as start_log};
 use crate::tls::CaError;
+use crate::tls::system::StoreError;
 
 /// Keeps strangers' packages with your private packages' names out of sight, on PyPI's own hosts.
 #[derive(Debug, Parser)]
@@ -92,7 +93,7 @@ enum Command {
     Scan(scan::Arguments),
     /// Check from this shell whether every client is protected: proxy, trust, programs, caches; with remedies
     Doctor(doctor::Arguments),
-    /// Make, show, export or renew this machine's certificate authority
+    /// Make, show, export, renew, install or remove this machine's certificate authority
     #[command(subcommand)]
     Ca(ca::Action),
     /// Play the attack on this machine with real pip: first without namewall, then with it
@@ -133,6 +134,10 @@ enum Failure {
     #[error("error: {0}")]
     Ca(#[from] CaError),
     #[error("error: {0}")]
+    Store(StoreError),
+    #[error("error: {error}; as somebody who may:\n  {command}")]
+    Elevate { error: StoreError, command: String },
+    #[error("error: {0}")]
     Run(#[from] crate::clients::run::RunError),
     #[error("error: {0}")]
     Report(#[from] crate::clients::report::ReportError),
@@ -146,7 +151,13 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Rules(_) | Self::Usage(_) => 2,
-            Self::Start(_) | Self::Ca(_) | Self::Demo(_) | Self::Report(_) | Self::Io(_) => 3,
+            Self::Start(_)
+            | Self::Ca(_)
+            | Self::Store(_)
+            | Self::Elevate { .. }
+            | Self::Demo(_)
+            | Self::Report(_)
+            | Self::Io(_) => 3,
             Self::Run(error) => error.exit_code(),
         }
     }

@@ -109,6 +109,15 @@ impl Settings {
 }
 
 impl CaSource {
+    /// The files that it is in, and its successor's; not all are there.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Dir(dir) => ["ca.pem", "ca-key.pem", "ca-next.pem"].map(|name| dir.join(name)).into(),
+            Self::Pair { cert, key } => vec![cert.clone(), key.clone()],
+        }
+    }
+
     /// The files that clients may read: the certificate, and the bundle of it and the public roots.
     #[must_use]
     pub fn public_files(&self) -> (PathBuf, PathBuf) {

@@ -12,6 +12,7 @@ mod patient;
 mod pipe;
 mod reply;
 mod serve;
+mod succession;
 mod upstream;
 mod validators;
 
@@ -31,6 +32,7 @@ pub(crate) use self::exchange::GREETING;
 use self::fetch::Fetcher;
 use self::upstream::Upstream;
 use crate::claimed::watch::Told;
+use crate::config::reload::Look;
 use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
 use crate::name::HostName;
@@ -42,9 +44,9 @@ use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
-use crate::tls::bundle::{bundle_for, write_bundle};
+use crate::tls::bundle::bundle_for;
 use crate::tls::trust::upstream_config;
-use crate::tls::{CaError, CertificateAuthority, Leaves};
+use crate::tls::{CaError, CertificateAuthority, InForce, Leaves};
 
 /// A running proxy.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ pub struct Proxy {
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) policy: ArcSwap<Policy>,
-    pub(crate) authority: Arc<CertificateAuthority>,
+    pub(crate) authority: InForce,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
     pub(crate) standing: Standing,
@@ -124,7 +126,8 @@ impl Proxy {
     /// [`StartError`].
     pub async fn start(settings: Settings, policy: Policy) -> Result<Self, StartError> {
         let hosts = settings.hosts();
-        let authority = Arc::new(settings.ca.authority(&hosts)?);
+        let seen = Look::at(settings.ca.files());
+        let authority = InForce::new(Arc::new(settings.ca.authority(&hosts)?));
         let (ca, bundle) = settings.ca.public_files();
         let (tls, leaves, bundle) = prepare_tls(&settings, &authority, &hosts, &bundle)?;
 
@@ -175,6 +178,7 @@ impl Proxy {
         });
         crate::inventory::start(&shared).await;
         crate::claimed::watch::start(&shared);
+        succession::start(&shared, seen, bundle.clone());
         for listener in listeners {
             let (serving, admission) = (Arc::clone(&shared), admission.clone());
             shared.tasks.spawn(accept_all(listener, serving, admission));
@@ -290,16 +294,13 @@ impl Proxy {
 /// bundle) and the leaves.
 fn prepare_tls(
     settings: &Settings,
-    authority: &Arc<CertificateAuthority>,
+    authority: &InForce,
     hosts: &[HostName],
     bundle: &Path,
 ) -> Result<(rustls::ClientConfig, Leaves, PathBuf), CaError> {
     std::thread::scope(|scope| {
-        let written = scope.spawn(|| match &*settings.client_roots {
-            [] => write_bundle(bundle, authority).map(|()| bundle.to_owned()),
-            own => bundle_for(bundle, authority, own),
-        });
-        let leaves = scope.spawn(|| Leaves::new(Arc::clone(authority), hosts));
+        let written = scope.spawn(|| bundle_for(bundle, &authority.loaded(), &settings.client_roots));
+        let leaves = scope.spawn(|| Leaves::signed_by(authority.clone(), hosts));
         let upstream = upstream_config(&settings.extra_roots, authority)?;
         // A panic there is one here: nothing is served yet.
         let bundle = written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

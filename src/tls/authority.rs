@@ -2,25 +2,40 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rcgen::{CertificateParams, Issuer, KeyPair, PublicKeyData as _};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 
-use super::certificate::CaCertificate;
+use super::certificate::{CaCertificate, encode_pem, fingerprint};
 use super::clock;
 use super::error::{CaError, Remedy};
 use super::profile;
+use super::renewal;
 use super::store::{self, Pair, Store};
 use crate::name::HostName;
 
 /// The authority's certificate and key.
 pub struct CertificateAuthority {
     certificate: CaCertificate,
-    /// Every certificate of the file: an organisation's has the intermediates above ours, and perhaps the root.
+    /// What follows a leaf in the handshake.
+    chain: Vec<CertificateDer<'static>>,
+    /// Every certificate of the file: an organisation's has the intermediates above ours, and perhaps the root. During a
+    /// renewal, those of the other authority, too.
     file: Vec<CertificateDer<'static>>,
     issuer: Issuer<'static, KeyPair>,
+    successor: Option<Successor>,
+}
+
+/// The authority that comes after another.
+#[derive(Clone, Debug)]
+pub struct Successor {
+    /// What it is.
+    pub authority: Arc<CertificateAuthority>,
+    /// From when on it signs.
+    pub from: OffsetDateTime,
 }
 
 impl CertificateAuthority {
@@ -34,7 +49,10 @@ impl CertificateAuthority {
         let now = clock::now();
         match Self::load_at(&store, hosts, now) {
             Err(CaError::Absent { .. }) => {}
-            done => return done,
+            done => {
+                renewal::settle(&store, now);
+                return done;
+            }
         }
         let locked = store.lock()?;
         // Whoever had the lock before us has made one.
@@ -44,7 +62,7 @@ impl CertificateAuthority {
         }
         let pair = generate(hosts, now)?;
         locked.publish(&pair)?;
-        Self::from_pair(&pair, &store.cert, &store.key, Remedy::Renew, hosts, now)
+        Self::from_pair(&pair, &Files::of(&store), hosts, now)
     }
 
     /// Loads the authority in `dir`, and makes none.
@@ -62,11 +80,13 @@ impl CertificateAuthority {
     /// As [`CertificateAuthority::load_or_create`].
     pub fn load_pair(cert: &Path, key: &Path, hosts: &[HostName]) -> Result<Self, CaError> {
         let pair = store::read_pair(cert, key)?;
-        Self::from_pair(&pair, cert, key, Remedy::Reissue, hosts, clock::now())
+        let files = Files { cert, key, remedy: Remedy::Reissue, unconfined: Unconfined::Refused };
+        Self::from_pair(&pair, &files, hosts, clock::now())
     }
 
-    /// Makes a new authority for `hosts` in the place of the one in `dir`, whatever its state, or where there is none.
-    /// The old key is not kept: a certificate that clients still trust can then sign nothing any more.
+    /// Makes a new authority for `hosts` in the place of the one in `dir`, at once, whatever its state, or where there is
+    /// none. Neither the old key is kept nor one that was to come next: certificates that clients still trust can then
+    /// sign nothing any more.
     ///
     /// # Errors
     /// [`CaError`]: the folder can't be written, or `hosts` can't be signed for.
@@ -75,7 +95,40 @@ impl CertificateAuthority {
         let now = clock::now();
         let pair = generate(hosts, now)?;
         store.lock()?.publish(&pair)?;
-        Self::from_pair(&pair, &store.cert, &store.key, Remedy::Renew, hosts, now)
+        Self::from_pair(&pair, &Files::of(&store), hosts, now)
+    }
+
+    /// The authority that comes after this one, if a renewal is under way.
+    #[must_use]
+    pub const fn successor(&self) -> Option<&Successor> {
+        self.successor.as_ref()
+    }
+
+    /// The authority that signs at `now`: the successor from its moment on.
+    #[must_use]
+    pub fn at(self: &Arc<Self>, now: OffsetDateTime) -> Arc<Self> {
+        match &self.successor {
+            Some(successor) if successor.from <= now => Arc::clone(&successor.authority),
+            _ => Arc::clone(self),
+        }
+    }
+
+    /// Whether it was made here, and not issued by an organisation.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        is_self_issued(&self.certificate.der)
+    }
+
+    /// Whether its certificate confines it. One that doesn't is used only because somebody said so.
+    #[must_use]
+    pub const fn is_confined(&self) -> bool {
+        self.certificate.constraints.is_written()
+    }
+
+    /// What clients are to trust, as PEM: the certificate, those above it, and during a renewal those of the other one.
+    #[must_use]
+    pub fn trusted_pem(&self) -> String {
+        self.file.iter().map(encode_pem).collect()
     }
 
     /// The certificate as PEM.
@@ -139,11 +192,17 @@ impl CertificateAuthority {
 
     /// What follows a leaf in the handshake: nothing for a self-signed authority, which clients hold themselves.
     pub(super) fn chain(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
-        self.file.iter().filter(|certificate| !is_self_issued(certificate))
+        self.chain.iter()
+    }
+
+    /// Whether what it signs, or its successor, says that this is its issuer.
+    pub(super) fn signs_as(&self, issuer: &[u8]) -> bool {
+        self.raw_subject() == issuer
+            || self.successor().is_some_and(|successor| successor.authority.raw_subject() == issuer)
     }
 
     /// The encoding of the subject, which is the issuer of each leaf, byte for byte.
-    pub(super) fn raw_subject(&self) -> &[u8] {
+    fn raw_subject(&self) -> &[u8] {
         &self.certificate.raw_subject
     }
 
@@ -152,7 +211,7 @@ impl CertificateAuthority {
         Ok(params.signed_by(key, &self.issuer)?.into())
     }
 
-    fn load_at(store: &Store, hosts: &[HostName], now: OffsetDateTime) -> Result<Self, CaError> {
+    pub(super) fn load_at(store: &Store, hosts: &[HostName], now: OffsetDateTime) -> Result<Self, CaError> {
         let read = Self::read(store, hosts, now);
         let torn = matches!(read, Err(CaError::HalfMissing { .. } | CaError::KeyMismatch { .. }));
         if !torn && !store.is_pending() {
@@ -165,23 +224,50 @@ impl CertificateAuthority {
         }
     }
 
+    /// What is in force by the files and the clock.
     fn read(store: &Store, hosts: &[HostName], now: OffsetDateTime) -> Result<Self, CaError> {
-        Self::from_pair(&store.read()?, &store.cert, &store.key, Remedy::Renew, hosts, now)
+        let next = store.read_next()?;
+        let pair = store.read()?;
+        let Some(next) = next else { return Self::from_pair(&pair, &Files::of(store), hosts, now) };
+        let mut successor = Self::from_pair(&next.pair, &Files::of_next(store), hosts, now)?;
+        if next.from <= now {
+            // Processes that don't know of it yet sign with the one from before.
+            successor.trust_also(&certificates(&pair.cert).unwrap_or_default());
+            return Ok(successor);
+        }
+        let mut current = Self::from_pair(&pair, &Files::of(store), hosts, now)?;
+        current.trust_also(&successor.file);
+        successor.trust_also(&current.file);
+        if successor.certificate.der != current.certificate.der {
+            current.successor = Some(Successor { authority: Arc::new(successor), from: next.from });
+        }
+        Ok(current)
     }
 
-    fn from_pair(
+    /// The pair alone, without what comes next.
+    pub(super) fn current(store: &Store, hosts: &[HostName], now: OffsetDateTime) -> Result<Self, CaError> {
+        Self::from_pair(&store.read()?, &Files::of(store), hosts, now)
+    }
+
+    fn trust_also(&mut self, others: &[CertificateDer<'static>]) {
+        for other in others {
+            if !self.file.contains(other) {
+                self.file.push(other.clone());
+            }
+        }
+    }
+
+    pub(super) fn from_pair(
         pair: &Pair,
-        cert: &Path,
-        key: &Path,
-        remedy: Remedy,
+        files: &Files<'_>,
         hosts: &[HostName],
         now: OffsetDateTime,
     ) -> Result<Self, CaError> {
+        let Files { cert, key, remedy, unconfined } = *files;
         let not_a_certificate = || CaError::NotACertificate { path: cert.to_owned(), remedy };
-        let file: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pair.cert.as_bytes()).collect();
-        let file = file.ok().ok_or_else(not_a_certificate)?;
+        let file = certificates(&pair.cert).ok_or_else(not_a_certificate)?;
         let first = file.first().ok_or_else(not_a_certificate)?;
-        let certificate = CaCertificate::read(first, cert, remedy)?;
+        let certificate = CaCertificate::read(first, cert, remedy, unconfined.takes(first).then_some(hosts))?;
         let signing_key = parse_key(&pair.key).ok_or_else(|| CaError::NotAKey { path: key.to_owned(), remedy })?;
         if signing_key.der_bytes() != certificate.public_key {
             return Err(CaError::KeyMismatch { cert: cert.to_owned(), key: key.to_owned(), remedy });
@@ -189,7 +275,9 @@ impl CertificateAuthority {
         certificate.check(hosts, now, cert, remedy)?;
         let unusual = || CaError::NotACa { path: cert.to_owned(), defect: UNUSUAL_SUBJECT, remedy };
         let issuer = Issuer::from_ca_cert_der(&certificate.der, signing_key).ok().ok_or_else(unusual)?;
-        let authority = Self { certificate, file, issuer };
+        // Behind a self-signed one stands only what is to follow it.
+        let chain = if is_self_issued(first) { Vec::new() } else { without_roots(&file) };
+        let authority = Self { certificate, chain, file, issuer, successor: None };
         if authority.names_itself_exactly()? { Ok(authority) } else { Err(unusual()) }
     }
 
@@ -211,26 +299,79 @@ impl fmt::Debug for CertificateAuthority {
     }
 }
 
+/// Where a pair came from, for messages, and how far it is trusted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Files<'a> {
+    pub(super) cert: &'a Path,
+    pub(super) key: &'a Path,
+    pub(super) remedy: Remedy,
+    pub(super) unconfined: Unconfined<'a>,
+}
+
+/// What becomes of a certificate that doesn't confine its holder.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unconfined<'a> {
+    /// It is refused.
+    Refused,
+    /// It is taken, if it was accepted here.
+    IfAccepted(&'a Store),
+    /// It is taken.
+    Taken,
+}
+
+impl Unconfined<'_> {
+    pub(super) const fn of(taken: bool) -> Self {
+        if taken { Self::Taken } else { Self::Refused }
+    }
+
+    fn takes(&self, certificate: &CertificateDer<'_>) -> bool {
+        match self {
+            Self::Refused => false,
+            Self::IfAccepted(store) => store.accepts_unconfined(&fingerprint(certificate)),
+            Self::Taken => true,
+        }
+    }
+}
+
+impl<'a> Files<'a> {
+    fn of(store: &'a Store) -> Self {
+        Self { cert: &store.cert, key: &store.key, remedy: Remedy::Renew, unconfined: Unconfined::IfAccepted(store) }
+    }
+
+    pub(super) fn of_next(store: &'a Store) -> Self {
+        Self { cert: &store.next, key: &store.next, ..Self::of(store) }
+    }
+}
+
 const UNUSUAL_SUBJECT: &str = "a subject in which an attribute occurs twice, or in an old encoding";
 
 /// The first key in `pem`: `openssl ecparam` puts its parameters before it.
-fn parse_key(pem: &str) -> Option<KeyPair> {
+pub(super) fn parse_key(pem: &str) -> Option<KeyPair> {
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()?;
     KeyPair::try_from(&key).ok()
 }
 
 /// The encoding of a certificate's issuer; `None` for what is no certificate.
-pub(super) fn issuer_of<'a>(certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
+fn issuer_of<'a>(certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     Some(certificate.tbs_certificate.issuer.as_raw())
 }
 
-fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
+/// The certificates in `pem`; `None` if one of them can't be read.
+pub(super) fn certificates(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().ok()
+}
+
+fn without_roots(file: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
+    file.iter().filter(|certificate| !is_self_issued(certificate)).cloned().collect()
+}
+
+pub(super) fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
     x509_parser::parse_x509_certificate(certificate)
         .is_ok_and(|(_, certificate)| certificate.subject().as_raw() == certificate.issuer().as_raw())
 }
 
-fn generate(hosts: &[HostName], now: OffsetDateTime) -> Result<Pair, CaError> {
+pub(super) fn generate(hosts: &[HostName], now: OffsetDateTime) -> Result<Pair, CaError> {
     let key = KeyPair::generate()?;
     let certificate = profile::authority(hosts, now)?.self_signed(&key)?;
     Ok(Pair { cert: certificate.pem(), key: key.serialize_pem() })

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
-use x509_parser::certificate::X509Certificate;
+use x509_parser::x509::X509Name;
 
 use super::authority::CertificateAuthority;
 use super::certificate::encode_pem;
@@ -56,12 +56,10 @@ pub fn system_bundle() -> Option<PathBuf> {
 /// # Errors
 /// As [`write_bundle`].
 pub fn bundle_for(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> Result<PathBuf, CaError> {
-    let (roots, usual) = (rustls_native_certs::load_native_certs().certs, bundle_pem(ours));
-    let added = own.iter().flat_map(|own| {
-        let (file, folder) = if own.is_dir() { (None, Some(own.as_path())) } else { (Some(own.as_path()), None) };
-        rustls_native_certs::load_certs_from_paths(file, folder).certs
-    });
-    let all = merge(roots.into_iter().chain(added).collect(), ours)?;
+    if own.is_empty() {
+        return write_bundle(path, ours).map(|()| path.to_owned());
+    }
+    let (usual, all) = (bundle_pem(ours), bundle_with(ours, own)?);
     if usual.is_ok_and(|usual| usual == all) {
         return write_bundle(path, ours).map(|()| path.to_owned());
     }
@@ -70,6 +68,22 @@ pub fn bundle_for(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> 
     let path = path.with_file_name(format!("bundle-{name}.pem"));
     replace_if_it_differs(&path, &all)?;
     Ok(path)
+}
+
+/// Writes the bundle for clients whose user has named roots of his `own` to `path` again, since `ours` has changed.
+///
+/// # Errors
+/// As [`write_bundle`].
+pub fn rewrite_bundle(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> Result<(), CaError> {
+    replace_if_it_differs(path, &bundle_with(ours, own)?)
+}
+
+fn bundle_with(ours: &CertificateAuthority, own: &[PathBuf]) -> Result<String, CaError> {
+    let added = own.iter().flat_map(|own| {
+        let (file, folder) = if own.is_dir() { (None, Some(own.as_path())) } else { (Some(own.as_path()), None) };
+        rustls_native_certs::load_certs_from_paths(file, folder).certs
+    });
+    merge(rustls_native_certs::load_native_certs().certs.into_iter().chain(added).collect(), ours)
 }
 
 fn replace_if_it_differs(path: &Path, bundle: &str) -> Result<(), CaError> {
@@ -92,11 +106,12 @@ fn merge(roots: Vec<CertificateDer<'static>>, ours: &CertificateAuthority) -> Re
 /// Whether clients can read it (OpenSSL gives up a whole file over one that it can't), and it isn't an authority that
 /// namewall made earlier: with `SSL_CERT_FILE` set to the bundle, each renewal would leave one behind.
 fn is_foreign_root(der: &CertificateDer<'_>) -> bool {
-    x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| !is_namewalls(&root))
+    x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| !is_namewalls(root.subject()))
 }
 
-pub(super) fn is_namewalls(root: &X509Certificate<'_>) -> bool {
-    root.subject().iter_organization().any(|name| name.as_str().is_ok_and(|name| name == ORGANISATION))
+/// Whether an authority with this subject is one that namewall made, here or elsewhere.
+pub(super) fn is_namewalls(subject: &X509Name<'_>) -> bool {
+    subject.iter_organization().any(|name| name.as_str().is_ok_and(|name| name == ORGANISATION))
 }
 
 #[cfg(test)]

@@ -29,22 +29,29 @@ pub(super) struct CaCertificate {
 }
 
 impl CaCertificate {
-    /// Reads `der`, which came from `path`.
+    /// Reads `der`, which came from `path`. With `confine_to`, one that isn't confined is taken, and confined by us.
     ///
     /// # Errors
     /// [`CaError::NotACertificate`], [`CaError::NotACa`], [`CaError::Unconstrained`].
-    pub(super) fn read(der: &CertificateDer<'_>, path: &Path, remedy: Remedy) -> Result<Self, CaError> {
+    pub(super) fn read(
+        der: &CertificateDer<'_>,
+        path: &Path,
+        remedy: Remedy,
+        confine_to: Option<&[HostName]>,
+    ) -> Result<Self, CaError> {
         let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) else {
             return Err(CaError::NotACertificate { path: path.to_owned(), remedy });
         };
         if let Some(defect) = defect(&certificate) {
             return Err(CaError::NotACa { path: path.to_owned(), defect, remedy });
         }
-        let constraints = Constraints::read(&certificate).map_err(|defect| CaError::Unconstrained {
-            path: path.to_owned(),
-            defect,
-            remedy,
-        })?;
+        let constraints = match (Constraints::read(&certificate), confine_to) {
+            (Ok(constraints), _) => constraints,
+            (Err(_), Some(hosts)) => Constraints::of_ours(hosts),
+            (Err(defect), None) => {
+                return Err(CaError::Unconstrained { path: path.to_owned(), defect, remedy });
+            }
+        };
         Ok(Self {
             pem: encode_pem(der),
             der: der.clone().into_owned(),
@@ -88,8 +95,13 @@ impl CaCertificate {
 
     /// The SHA-256 fingerprint as tools print it: `3F:9C:…`.
     pub(super) fn fingerprint(&self) -> String {
-        colon_hex(digest::digest(&digest::SHA256, &self.der).as_ref())
+        fingerprint(&self.der)
     }
+}
+
+/// The SHA-256 fingerprint of a certificate.
+pub(super) fn fingerprint(der: &CertificateDer<'_>) -> String {
+    colon_hex(digest::digest(&digest::SHA256, der).as_ref())
 }
 
 /// One certificate as PEM (RFC 7468).

@@ -10,6 +10,8 @@ use crate::name::HostName;
 pub(super) struct Constraints {
     permitted: Vec<String>,
     excluded: Vec<String>,
+    /// Whether they stand in the certificate, where clients heed them.
+    written: bool,
 }
 
 impl Constraints {
@@ -23,7 +25,7 @@ impl Constraints {
         }
         let permitted = extension.value.permitted_subtrees.as_deref().unwrap_or_default();
         let excluded = extension.value.excluded_subtrees.as_deref().unwrap_or_default();
-        let constraints = Self { permitted: dns_names(permitted), excluded: dns_names(excluded) };
+        let constraints = Self { permitted: dns_names(permitted), excluded: dns_names(excluded), written: true };
         // A type that no permitted subtree mentions is not constrained at all, and the empty name permits everything.
         if constraints.permitted.is_empty() || constraints.permitted.iter().any(|base| base.is_empty() || base == ".") {
             return Err("no permitted DNS names in its name constraints");
@@ -37,6 +39,17 @@ impl Constraints {
             return Err("a directory name in its name constraints, which no leaf's subject can lie in");
         }
         Ok(constraints)
+    }
+
+    /// What we keep to ourselves, with a certificate that would let us do more.
+    pub(super) fn of_ours(hosts: &[HostName]) -> Self {
+        let permitted = hosts.iter().map(|host| host.as_str().to_owned()).collect();
+        Self { permitted, excluded: Vec::new(), written: false }
+    }
+
+    /// Whether they stand in the certificate.
+    pub(super) const fn is_written(&self) -> bool {
+        self.written
     }
 
     /// What may be signed for, as written in the certificate.
@@ -116,7 +129,7 @@ mod tests {
 
     #[test]
     fn addresses_are_never_permitted() {
-        let constraints = Constraints { permitted: vec!["0.1".to_owned()], excluded: Vec::new() };
+        let constraints = Constraints { permitted: vec!["0.1".to_owned()], excluded: Vec::new(), written: true };
         assert!(!constraints.permit(&"10.0.0.1".parse().unwrap()));
     }
 }

@@ -172,6 +172,32 @@ pub enum CaError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The authority isn't ours to renew.
+    #[error(
+        "`{path}` was issued by your organisation: `namewall ca init --from-organisation` makes the request for a new one, `namewall ca import` takes it"
+    )]
+    Organisations {
+        /// The certificate's file.
+        path: PathBuf,
+    },
+    /// What the organisation issued belongs to no key of ours.
+    #[error(
+        "no certificate in `{path}` belongs to the key of the request in `{dir}`: import what was issued for the latest `ca-request.csr` there"
+    )]
+    NotRequested {
+        /// The file.
+        path: PathBuf,
+        /// The folder of the request.
+        dir: PathBuf,
+    },
+    /// Clients would not find their way from a leaf to the root.
+    #[error("clients would not believe what `{path}` signs: {reason}")]
+    Chain {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// Making a certificate or a key failed.
     #[error("cannot make a certificate: {0}")]
     Signing(#[from] rcgen::Error),

@@ -46,7 +46,7 @@ impl Held {
     /// How many there are that no namewall made.
     pub(crate) fn public(&self) -> usize {
         let is_namewalls = |der: &&CertificateDer<'_>| {
-            x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| is_namewalls(&root))
+            x509_parser::parse_x509_certificate(der).is_ok_and(|(_, root)| is_namewalls(root.subject()))
         };
         self.certificates.len() - self.certificates.iter().filter(is_namewalls).count()
     }

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +12,9 @@ use tempfile::TempDir;
 
 use super::authority::CertificateAuthority;
 use super::leaf::Leaves;
-use super::testing::{assert_success, authority, host, hosts};
+use super::request;
+use super::testing::{assert_success, authority, files, host, hosts};
+use crate::name::HostName;
 use crate::pypi::site;
 
 /// `ssl.create_default_context` of Python 3.13 has both flags; older ones are made as strict.
@@ -63,26 +65,121 @@ fn strict_openssl_verifies_a_leaf() {
     assert!(String::from_utf8_lossy(&printed.stdout).contains(&authority.fingerprint()));
 }
 
+/// A root of the organisation's, `request` signed as certs/README.md says, and the chain of both.
+fn issued(dir: &Path, hosts: &[HostName]) -> PathBuf {
+    let root = "openssl req -x509 -newkey rsa:2048 -nodes -keyout root-key.pem -out root.pem -days 9 -subj /O=Corp/CN=Root \
+         -addext keyUsage=critical,keyCertSign";
+    assert_success(&shell(root, dir));
+    request::request(dir, hosts).unwrap();
+    assert_success(&shell(readme_block("openssl x509 -req"), dir));
+    dir.join("namewall-chain.pem")
+}
+
+fn readme_block(start: &str) -> &'static str {
+    let readme = include_str!("../../certs/README.md");
+    let block =
+        readme.split("```").find(|block| block.trim_start_matches("sh\n").trim_start().starts_with(start)).unwrap();
+    block.trim_start_matches("sh\n").trim_start()
+}
+
 #[test]
 fn the_commands_of_the_readme_make_an_intermediate_that_works() {
     if !has_openssl() {
         return;
     }
     let dir = TempDir::new().unwrap();
-    let root = "openssl req -x509 -newkey rsa:2048 -nodes -keyout root-key.pem -out root.pem -days 9 -subj /O=Corp/CN=Root \
-         -addext keyUsage=critical,keyCertSign";
-    assert_success(&shell(root, dir.path()));
-    let readme = include_str!("../../certs/README.md");
-    let block = readme.split("```sh\n").find(|block| block.starts_with("umask 077")).unwrap();
-    assert_success(&shell(block.split("```").next().unwrap(), dir.path()));
-
     let sites: Vec<_> = site::default_sites().map(|(host, _)| host).collect();
-    let (cert, key) = (dir.path().join("namewall-chain.pem"), dir.path().join("namewall-key.pem"));
-    let authority = CertificateAuthority::load_pair(&cert, &key, &sites).unwrap();
-    assert_eq!((authority.trusted().len(), authority.chain().count()), (2, 1));
-    let leaves = Leaves::new(Arc::new(authority), &sites).unwrap();
+    let chain = issued(dir.path(), &sites);
+    assert_eq!(std::fs::read_to_string(dir.path().join("ca-request.ext")).unwrap(), readme_block("basicConstraints"));
+    let key = std::fs::read(dir.path().join("ca-request-key.pem")).unwrap();
+    // What was asked for is what they were told to give, whichever of the two they heed.
+    let asked = shell("openssl req -in ca-request.csr -noout -text -verify", dir.path());
+    let asked = String::from_utf8_lossy(&asked.stdout).into_owned();
+    for part in
+        ["CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign", "Name Constraints: critical", "DNS:pypi.org", "Excluded:"]
+    {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
+    let imported = request::import(dir.path(), &chain, &sites, false).unwrap();
+    assert_eq!((imported.authority.trusted().len(), imported.authority.chain().count()), (2, 1));
+    assert!(imported.open_end.is_none() && imported.authority.is_confined());
+    assert_eq!(std::fs::read(dir.path().join("ca-key.pem")).unwrap(), key);
+    assert_eq!(files(dir.path()).iter().filter(|name| name.starts_with("ca-request")).count(), 0);
+    let leaves = Leaves::new(Arc::new(imported.authority), &sites).unwrap();
     let config = leaves.server_config(&host("pypi.org")).unwrap();
     assert_success(&python(&config, &dir.path().join("root.pem"), "pypi.org"));
+    // A pair that the config names is loaded by the same rules.
+    let pair =
+        CertificateAuthority::load_pair(&dir.path().join("ca.pem"), &dir.path().join("ca-key.pem"), &sites).unwrap();
+    assert_eq!(pair.chain().count(), 1);
+}
+
+#[test]
+fn a_request_that_may_have_been_sent_keeps_its_key() {
+    let dir = TempDir::new().unwrap();
+    let key = || std::fs::read(dir.path().join("ca-request-key.pem")).unwrap();
+    request::request(dir.path(), &hosts()).unwrap();
+    let first = key();
+    request::request(dir.path(), &[host("mirror.example.com")]).unwrap();
+    assert_eq!(key(), first);
+}
+
+#[test]
+fn what_does_not_fit_the_request_is_not_imported() {
+    if !has_openssl() {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let chain = issued(dir.path(), &hosts());
+    let import = |path: &Path, unconfined| {
+        request::import(dir.path(), path, &hosts(), unconfined).map(drop).map_err(|error| error.to_string())
+    };
+    let says = |path: &Path, said: &str| {
+        let message = import(path, false).unwrap_err();
+        assert!(message.contains(said), "{message}");
+    };
+    let sign = |name: &str, ca: &str, extensions: &str| {
+        std::fs::write(dir.path().join("other.ext"), extensions).unwrap();
+        let script = format!(
+            "openssl x509 -req -in ca-request.csr -CA {ca}.pem -CAkey {ca}-key.pem -set_serial 7 -days 9 \
+             -extfile other.ext -out {name}-own.pem 2>/dev/null; cat {name}-own.pem {ca}.pem root.pem > {name}.pem"
+        );
+        assert_success(&shell(&script, dir.path()));
+        dir.path().join(format!("{name}.pem"))
+    };
+    let good = std::fs::read_to_string(dir.path().join("ca-request.ext")).unwrap();
+    says(&dir.path().join("root.pem"), "belongs to the key of the request");
+    says(&dir.path().join("root-key.pem"), "holds no certificate in PEM");
+    says(&sign("leaf", "root", "basicConstraints=critical,CA:FALSE"), "no critical basic constraints");
+    says(&sign("long", "root", &good.replace(", pathlen:0", "")), "no `pathlen:0`");
+    says(&sign("narrow", "root", &good.replace("pypi.org", "example.org")), "may not sign for pypi.org");
+    // An issuer that may sign leaves only.
+    let issuing = "openssl req -new -newkey rsa:2048 -nodes -keyout issuing-key.pem -out i.csr -subj /CN=Issuing
+        printf 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n' > i.ext
+        openssl x509 -req -in i.csr -CA root.pem -CAkey root-key.pem -set_serial 5 -days 9 -extfile i.ext -out issuing.pem";
+    assert_success(&shell(issuing, dir.path()));
+    says(&sign("below", "issuing", &good), "`CN=Issuing` has `pathlen:0`");
+    // A root of the same name that signed something else.
+    assert_success(&shell(
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout x-key.pem -out x.pem -days 9 -subj /O=Corp/CN=Root
+         cat namewall.pem x.pem > forged.pem",
+        dir.path(),
+    ));
+    says(&dir.path().join("forged.pem"), "is refused");
+
+    let open = sign(
+        "open",
+        "root",
+        "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid",
+    );
+    says(&open, "no name constraints");
+    assert!(!dir.path().join("ca.pem").exists());
+    import(&open, true).unwrap();
+    let loaded = CertificateAuthority::load(dir.path(), &hosts()).unwrap();
+    assert!(!loaded.is_confined() && loaded.permits(&host("www.pypi.org")) && !loaded.permits(&host("example.com")));
+    // The same key, issued anew and confined: no request is needed.
+    import(&chain, false).unwrap();
+    assert!(CertificateAuthority::load(dir.path(), &hosts()).unwrap().is_confined());
 }
 
 #[test]

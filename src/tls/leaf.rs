@@ -10,8 +10,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::OffsetDateTime;
 
 use super::authority::CertificateAuthority;
-use super::clock::Clock;
 use super::error::CaError;
+use super::in_force::InForce;
 use super::{profile, provider};
 use crate::name::HostName;
 
@@ -25,8 +25,7 @@ const SUB_DOMAINS: usize = 64;
 /// no lock; whoever finds a leaf missing or old mints it (a fifth of a millisecond) while others go on with what is there.
 #[derive(Debug)]
 pub struct Leaves {
-    authority: Arc<CertificateAuthority>,
-    clock: Clock,
+    authority: InForce,
     known: HashSet<HostName>,
     minted: ArcSwap<HashMap<HostName, Arc<Leaf>>>,
     /// Held by whoever adds to `minted`, so that no two additions undo each other.
@@ -36,6 +35,8 @@ pub struct Leaves {
 #[derive(Debug)]
 struct Leaf {
     config: Arc<ServerConfig>,
+    /// Who signed it: not for long any more, perhaps.
+    authority: Arc<CertificateAuthority>,
     minted: OffsetDateTime,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
@@ -47,7 +48,19 @@ impl Leaves {
     /// # Errors
     /// [`CaError`] when signing fails.
     pub fn new(authority: Arc<CertificateAuthority>, hosts: &[HostName]) -> Result<Self, CaError> {
-        Self::with_clock(authority, hosts, Clock::system())
+        Self::signed_by(InForce::new(authority), hosts)
+    }
+
+    /// As [`Leaves::new`], by an authority that may change.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn signed_by(authority: InForce, hosts: &[HostName]) -> Result<Self, CaError> {
+        let (now, signing) = (authority.clock().now(), authority.get());
+        let mint = |host: &HostName| Ok((host.clone(), Arc::new(Leaf::mint(&signing, host, now)?)));
+        let minted = hosts.iter().map(mint).collect::<Result<HashMap<_, _>, CaError>>()?;
+        let known = hosts.iter().cloned().collect();
+        Ok(Self { authority, known, minted: ArcSwap::from_pointee(minted), minting: Mutex::new(()) })
     }
 
     /// The configuration with a fresh enough leaf for `host` (offering `h2` and `http/1.1`).
@@ -55,9 +68,9 @@ impl Leaves {
     /// # Errors
     /// [`CaError`] when `host` is none that the authority may sign for, or signing fails.
     pub fn server_config(&self, host: &HostName) -> Result<Arc<ServerConfig>, CaError> {
-        let now = self.clock.now();
+        let (now, authority) = (self.authority.clock().now(), self.authority.get());
         let fresh = |leaves: &HashMap<HostName, Arc<Leaf>>| {
-            leaves.get(host).filter(|leaf| leaf.is_fresh(now, &self.authority)).map(|leaf| leaf.config.clone())
+            leaves.get(host).filter(|leaf| leaf.is_fresh(now, &authority)).map(|leaf| leaf.config.clone())
         };
         if let Some(config) = fresh(&self.minted.load()) {
             return Ok(config);
@@ -67,22 +80,10 @@ impl Leaves {
         if let Some(config) = fresh(&self.minted.load()) {
             return Ok(config);
         }
-        let leaf = Arc::new(Leaf::mint(&self.authority, host, now)?);
+        let leaf = Arc::new(Leaf::mint(&authority, host, now)?);
         let config = leaf.config.clone();
         self.minted.store(Arc::new(self.with_leaf(host, leaf)));
         Ok(config)
-    }
-
-    pub(super) fn with_clock(
-        authority: Arc<CertificateAuthority>,
-        hosts: &[HostName],
-        clock: Clock,
-    ) -> Result<Self, CaError> {
-        let now = clock.now();
-        let mint = |host: &HostName| Ok((host.clone(), Arc::new(Leaf::mint(&authority, host, now)?)));
-        let minted = hosts.iter().map(mint).collect::<Result<HashMap<_, _>, CaError>>()?;
-        let known = hosts.iter().cloned().collect();
-        Ok(Self { authority, clock, known, minted: ArcSwap::from_pointee(minted), minting: Mutex::new(()) })
     }
 
     /// What there is and `leaf`, without the oldest sub-domain if that is one too many.
@@ -101,7 +102,7 @@ impl Leaves {
 
 impl Leaf {
     /// With a key of its own: a leaf that shares the authority's confuses Schannel.
-    fn mint(authority: &CertificateAuthority, host: &HostName, now: OffsetDateTime) -> Result<Self, CaError> {
+    fn mint(authority: &Arc<CertificateAuthority>, host: &HostName, now: OffsetDateTime) -> Result<Self, CaError> {
         if !authority.permits(host) {
             return Err(CaError::NotIntercepted { host: host.clone() });
         }
@@ -118,12 +119,21 @@ impl Leaf {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), minted: now, not_before: params.not_before, not_after: params.not_after })
+        Ok(Self {
+            config: Arc::new(config),
+            authority: Arc::clone(authority),
+            minted: now,
+            not_before: params.not_before,
+            not_after: params.not_after,
+        })
     }
 
-    /// A third of its life is left at least, or as much as the authority can give. A clock that was set back makes a
+    /// The authority in force signed it. A third of its life is left at least, or as much as the authority can give. A clock that was set back makes a
     /// leaf of the future, which is as bad as an old one.
     fn is_fresh(&self, now: OffsetDateTime, authority: &CertificateAuthority) -> bool {
+        if self.authority.certificate_der() != authority.certificate_der() {
+            return false;
+        }
         let left = self.not_after - now;
         let aged = left * 3 < self.not_after - self.minted && self.not_after < authority.not_after();
         self.not_before <= now && now <= self.not_after && !aged
@@ -141,6 +151,7 @@ pub(super) mod tests {
     use time::Duration;
 
     use super::*;
+    use crate::tls::clock::Clock;
     use crate::tls::testing::{authority, client_trusting, forged, handshake, host, hosts};
 
     /// A leaf as it is served.
@@ -155,7 +166,7 @@ pub(super) mod tests {
         let turned = Arc::new(AtomicI64::new(0));
         let (now, offset) = (super::super::clock::now(), turned.clone());
         let clock = Clock::from_fn(move || now + Duration::seconds(offset.load(Ordering::SeqCst)));
-        (Leaves::with_clock(authority.clone(), hosts, clock).unwrap(), turned)
+        (Leaves::signed_by(InForce::with_clock(authority.clone(), clock), hosts).unwrap(), turned)
     }
 
     fn days(days: i64) -> i64 {

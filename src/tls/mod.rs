@@ -2,19 +2,24 @@
 //!
 //! `profile` says what our certificates contain, `certificate` what a loaded one must contain, `store` how the pair
 //! reaches the disk; [`authority`] is the three together. [`leaf`] serves, [`trust`] and [`bundle`] are the two
-//! directions of trust. `certs/README.md` has the profile as a table.
+//! directions of trust, [`system`] is the machine's trust store. `certs/README.md` has the profile as a table.
 
 pub mod authority;
 pub mod bundle;
 pub mod error;
 pub(crate) mod held;
+pub mod in_force;
 pub mod leaf;
+pub mod renewal;
+pub mod request;
 pub(crate) mod shown;
+pub mod system;
 pub mod trust;
 
 mod certificate;
 mod clock;
 mod constraints;
+mod next;
 mod profile;
 mod source;
 mod store;
@@ -32,6 +37,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use authority::CertificateAuthority;
 pub use error::CaError;
+pub use in_force::InForce;
 pub use leaf::Leaves;
 
 /// The one cryptography of this crate, for every `builder_with_provider`.

@@ -86,7 +86,27 @@ fn authority_name() -> Result<DistinguishedName, CaError> {
     Ok(name)
 }
 
-fn constraints(hosts: &[HostName]) -> Result<NameConstraints, CaError> {
+/// The same for `openssl x509 -req -extfile`: what an organisation signs with.
+///
+/// # Errors
+/// As [`authority`].
+pub(super) fn openssl_extensions(hosts: &[HostName]) -> Result<String, CaError> {
+    let mut text = "\
+basicConstraints       = critical, CA:TRUE, pathlen:0
+keyUsage               = critical, keyCertSign, cRLSign
+subjectKeyIdentifier   = hash
+authorityKeyIdentifier = keyid:always
+nameConstraints        = critical, @only
+[only]
+"
+    .to_owned();
+    for (at, name) in constrained_names(hosts)?.into_iter().enumerate() {
+        text += &format!("permitted;DNS.{} = {name}\n", at + 1);
+    }
+    Ok(text + "excluded;IP.1 = 0.0.0.0/0.0.0.0\nexcluded;IP.2 = ::/::\n")
+}
+
+fn constrained_names(hosts: &[HostName]) -> Result<Vec<&str>, CaError> {
     // Without a permitted name the extension would permit all.
     if hosts.is_empty() {
         return Err(CaError::NoHosts);
@@ -97,6 +117,11 @@ fn constraints(hosts: &[HostName]) -> Result<NameConstraints, CaError> {
     let mut names: Vec<_> = hosts.iter().map(HostName::as_str).collect();
     names.sort_unstable();
     names.dedup();
+    Ok(names)
+}
+
+fn constraints(hosts: &[HostName]) -> Result<NameConstraints, CaError> {
+    let names = constrained_names(hosts)?;
     Ok(NameConstraints {
         permitted_subtrees: names.into_iter().map(|name| GeneralSubtree::DnsName(name.to_owned())).collect(),
         excluded_subtrees: vec![

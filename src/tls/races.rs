@@ -9,6 +9,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::authority::CertificateAuthority;
+use super::renewal::{self, Overlap};
+use super::store::Store;
 use super::testing::{assert_success, authority, child, files, hosts, is_child};
 
 #[test]
@@ -61,12 +63,46 @@ fn readers_see_whole_pairs_while_it_is_renewed() {
 }
 
 #[test]
+fn readers_see_whole_pairs_while_one_follows_the_other() {
+    let (dir, _) = authority();
+    thread::scope(|scope| {
+        let renewing = scope.spawn(|| {
+            for _ in 0..20 {
+                follow_up(dir.path());
+            }
+        });
+        while !renewing.is_finished() {
+            let loaded = CertificateAuthority::load(dir.path(), &hosts()).unwrap();
+            if let Some(successor) = loaded.successor() {
+                assert!(loaded.trusted().contains(successor.authority.certificate_der()));
+            }
+        }
+    });
+}
+
+/// A whole renewal: the next one is shown, called in, and made the pair.
+fn follow_up(dir: &Path) {
+    renewal::renew(dir, &hosts(), Overlap::Usual).unwrap();
+    renewal::renew(dir, &hosts(), Overlap::None).unwrap();
+    renewal::settle(&Store::new(dir), super::clock::now() + time::Duration::minutes(2));
+}
+
+#[test]
 fn whoever_is_killed_leaves_a_whole_pair() {
+    killed_again_and_again("tls::races::child_renews_for_ever");
+}
+
+#[test]
+fn whoever_is_killed_while_one_follows_the_other_leaves_a_whole_pair() {
+    killed_again_and_again("tls::races::child_follows_up_for_ever");
+}
+
+fn killed_again_and_again(name: &str) {
     let dir = TempDir::new().unwrap();
     let ca = dir.path().join("ca");
     CertificateAuthority::load_or_create(&ca, &hosts()).unwrap();
     for round in 0..12 {
-        let mut command = child("tls::races::child_renews_for_ever", dir.path());
+        let mut command = child(name, dir.path());
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let before = fs::read(ca.join("ca.pem")).unwrap();
         while fs::read(ca.join("ca.pem")).unwrap() == before {
@@ -79,6 +115,14 @@ fn whoever_is_killed_leaves_a_whole_pair() {
     }
     CertificateAuthority::renew(&ca, &hosts()).unwrap();
     assert_eq!(files(&ca), ["ca-key.pem", "ca.lock", "ca.pem"]);
+}
+
+#[test]
+#[ignore = "run and killed by another test"]
+fn child_follows_up_for_ever() {
+    while is_child() {
+        follow_up(Path::new("ca"));
+    }
 }
 
 #[test]

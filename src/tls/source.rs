@@ -12,6 +12,17 @@ impl CaSource {
     pub fn authority(&self, hosts: &[HostName]) -> Result<CertificateAuthority, CaError> {
         match self {
             Self::Dir(dir) => CertificateAuthority::load_or_create(dir, hosts),
+            Self::Pair { .. } => self.present(hosts),
+        }
+    }
+
+    /// Loads the authority that is there and may sign for `hosts`, and makes none.
+    ///
+    /// # Errors
+    /// [`CaError`].
+    pub fn present(&self, hosts: &[HostName]) -> Result<CertificateAuthority, CaError> {
+        match self {
+            Self::Dir(dir) => CertificateAuthority::load(dir, hosts),
             Self::Pair { cert, key } => CertificateAuthority::load_pair(cert, key, hosts),
         }
     }
@@ -21,9 +32,6 @@ impl CaSource {
     /// # Errors
     /// [`CaError`].
     pub fn existing(&self) -> Result<CertificateAuthority, CaError> {
-        match self {
-            Self::Dir(dir) => CertificateAuthority::load(dir, &[]),
-            Self::Pair { cert, key } => CertificateAuthority::load_pair(cert, key, &[]),
-        }
+        self.present(&[])
     }
 }

@@ -22,10 +22,15 @@ const LOCK_RETRY: Duration = Duration::from_millis(5);
 /// The folder with the machine's own authority.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     pub(super) cert: PathBuf,
     pub(super) key: PathBuf,
-    pending: PathBuf,
+    pub(super) pending: PathBuf,
+    pub(super) next: PathBuf,
+    /// The key that a certificate was asked for.
+    pub(super) request_key: PathBuf,
+    /// The fingerprints of certificates that may be used though they aren't confined, one a line.
+    unconfined: PathBuf,
 }
 
 /// A certificate (or several: its chain) and its key, as they stand in the files.
@@ -38,7 +43,7 @@ pub(super) struct Pair {
 /// The right to change the folder: gone with the value, or with the process.
 #[derive(Debug)]
 pub(super) struct Locked<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     _lock: File,
 }
 
@@ -49,6 +54,9 @@ impl Store {
             cert: dir.join("ca.pem"),
             key: dir.join("ca-key.pem"),
             pending: dir.join("ca-pending.pem"),
+            next: dir.join("ca-next.pem"),
+            request_key: dir.join("ca-request-key.pem"),
+            unconfined: dir.join("ca-unconfined"),
         }
     }
 
@@ -67,6 +75,19 @@ impl Store {
             (true, false) => Err(half(&self.cert, &self.key)),
             (false, true) => Err(half(&self.key, &self.cert)),
         }
+    }
+
+    /// The key that a certificate was asked for, if one was.
+    ///
+    /// # Errors
+    /// [`CaError::Unreadable`], [`CaError::KeyExposed`].
+    pub(super) fn read_request_key(&self) -> Result<Option<String>, CaError> {
+        if exists(&self.request_key)? { read_key(&self.request_key).map(Some) } else { Ok(None) }
+    }
+
+    /// Whether somebody said that the certificate with this fingerprint may be used though it isn't confined.
+    pub(super) fn accepts_unconfined(&self, fingerprint: &str) -> bool {
+        fs::read_to_string(&self.unconfined).is_ok_and(|accepted| accepted.lines().any(|line| line == fingerprint))
     }
 
     /// Whether a writer is at work, or was killed.
@@ -97,28 +118,63 @@ impl Store {
         Ok(locked)
     }
 
-    fn unwritable(&self, reason: io::Error) -> CaError {
+    pub(super) fn unwritable(&self, reason: io::Error) -> CaError {
         CaError::Unwritable { dir: self.dir.clone(), reason }
     }
 }
 
 impl Locked<'_> {
-    /// Puts `pair` in the place of whatever is there.
+    /// Puts `pair` in the place of whatever is there, and of whatever was to come next.
     ///
     /// # Errors
     /// [`CaError::Unwritable`].
     pub(super) fn publish(&self, pair: &Pair) -> Result<(), CaError> {
         let both = format!("{}{}", pair.key, pair.cert);
-        files::replace_durably(&self.store.pending, both.as_bytes(), Readers::Owner)
+        // First, or a writer killed between the two would leave what a thief may know to come next.
+        remove(&self.store.next)
+            .and_then(|()| files::replace_durably(&self.store.pending, both.as_bytes(), Readers::Owner))
             .and_then(|()| files::sync_folder(&self.store.dir))
             .and_then(|()| self.settle(pair))
             .map_err(|reason| self.store.unwritable(reason))
     }
 
+    /// Keeps the key that a certificate is asked for.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn keep_request_key(&self, key: &str) -> Result<(), CaError> {
+        files::replace_durably(&self.store.request_key, key.as_bytes(), Readers::Owner)
+            .map_err(|reason| self.store.unwritable(reason))
+    }
+
+    /// Forgets it: it has its certificate, and is in the pair.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn forget_request_key(&self) -> Result<(), CaError> {
+        remove(&self.store.request_key).map_err(|reason| self.store.unwritable(reason))
+    }
+
+    /// Remembers that one certificate may be used though it isn't confined; others may not.
+    ///
+    /// # Errors
+    /// [`CaError::Unwritable`].
+    pub(super) fn accept_unconfined(&self, fingerprint: &str) -> Result<(), CaError> {
+        let accepted = fs::read_to_string(&self.store.unconfined).unwrap_or_default();
+        files::replace_durably(&self.store.unconfined, format!("{accepted}{fingerprint}\n").as_bytes(), Readers::All)
+            .map_err(|reason| self.store.unwritable(reason))
+    }
+
     fn recover(&self) -> io::Result<()> {
-        for path in [&self.store.pending, &self.store.key, &self.store.cert] {
+        for path in [&self.store.pending, &self.store.key, &self.store.cert, &self.store.next] {
             files::sweep(path)?;
         }
+        self.finish()?;
+        self.show_next()
+    }
+
+    /// Makes the pair of what is pending, if anything is.
+    pub(super) fn finish(&self) -> io::Result<()> {
         match fs::read_to_string(&self.store.pending) {
             Ok(both) => match Pair::split(&both) {
                 Some(pair) => self.settle(&pair),
@@ -140,9 +196,18 @@ impl Locked<'_> {
     }
 }
 
+/// Removes what may not be there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 impl Pair {
-    /// The inverse of what [`Locked::publish`] joins.
-    fn split(both: &str) -> Option<Self> {
+    /// The inverse of what [`Locked::publish`] joins, and what `ca-next.pem` holds below its first line.
+    pub(super) fn split(both: &str) -> Option<Self> {
+        let (_, both) = both.split_at_checked(both.find("-----BEGIN ")?)?;
         let (key, cert) = both.split_at_checked(both.find("-----BEGIN CERTIFICATE-----")?)?;
         Some(Self { cert: cert.to_owned(), key: key.to_owned() })
     }
@@ -159,7 +224,7 @@ pub(super) fn read_pair(cert: &Path, key: &Path) -> Result<Pair, CaError> {
     Ok(Pair { cert: String::from_utf8_lossy(&cert).into_owned(), key })
 }
 
-fn read_key(path: &Path) -> Result<String, CaError> {
+pub(super) fn read_key(path: &Path) -> Result<String, CaError> {
     let unreadable = |reason| CaError::Unreadable { path: path.to_owned(), reason };
     let mut file = File::open(path).map_err(unreadable)?;
     refuse_exposed(path, &file.metadata().map_err(unreadable)?)?;
@@ -185,7 +250,7 @@ fn refuse_exposed(_path: &Path, _metadata: &fs::Metadata) -> Result<(), CaError>
     Ok(())
 }
 
-fn exists(path: &Path) -> Result<bool, CaError> {
+pub(super) fn exists(path: &Path) -> Result<bool, CaError> {
     path.try_exists().map_err(|reason| CaError::Unreadable { path: path.to_owned(), reason })
 }
 

@@ -1,5 +1,6 @@
 //! Whom we trust upstream: the system's roots and the configured ones, never our own authority.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,17 +14,19 @@ use rustls_platform_verifier::Verifier;
 
 pub use super::bundle::write_bundle;
 
-use super::authority::{CertificateAuthority, issuer_of};
+use super::bundle::is_namewalls;
 use super::error::CaError;
+use super::in_force::InForce;
 use super::provider;
 
 /// The client side's TLS configuration for upstream connections (ALPN not set): the system's roots and `extra_roots`,
-/// never `ours`, verified always. There is no switch that turns verification off.
+/// never `ours`, verified always. There is no switch that turns verification off. Nor is another authority of namewall's
+/// believed that only the system vouches for: it may be an earlier one of this machine's.
 ///
 /// # Errors
 /// [`CaError`] when a file can't be read or holds no certificate, or there is no root at all.
-pub fn upstream_config(extra_roots: &[PathBuf], ours: &CertificateAuthority) -> Result<ClientConfig, CaError> {
-    config(extra_roots, ours.raw_subject().to_owned())
+pub fn upstream_config(extra_roots: &[PathBuf], ours: &InForce) -> Result<ClientConfig, CaError> {
+    config(extra_roots, Some(ours.clone()))
 }
 
 /// As [`upstream_config`], where there is no authority of ours that anybody could misuse.
@@ -31,17 +34,17 @@ pub fn upstream_config(extra_roots: &[PathBuf], ours: &CertificateAuthority) -> 
 /// # Errors
 /// As there.
 pub fn upstream_config_without_ours(extra_roots: &[PathBuf]) -> Result<ClientConfig, CaError> {
-    // No issuer is empty (RFC 5280 section 4.1.2.4), so nothing is taken for ours.
-    config(extra_roots, Vec::new())
+    config(extra_roots, None)
 }
 
-fn config(extra_roots: &[PathBuf], our_subject: Vec<u8>) -> Result<ClientConfig, CaError> {
+fn config(extra_roots: &[PathBuf], ours: Option<InForce>) -> Result<ClientConfig, CaError> {
     let mut roots = Vec::new();
     for path in extra_roots {
         roots.extend(read_roots(path)?);
     }
     let verifier = NotOurs {
-        raw_subject: our_subject,
+        ours,
+        named: roots.iter().filter_map(subject_of).map(<[u8]>::to_owned).collect(),
         platform: Verifier::new_with_extra_roots(roots, provider()).map_err(no_roots)?,
     };
     Ok(ClientConfig::builder_with_provider(provider())
@@ -52,16 +55,61 @@ fn config(extra_roots: &[PathBuf], our_subject: Vec<u8>) -> Result<ClientConfig,
 }
 
 /// An upstream showed a certificate that our own authority signed: somebody has our key, or we talk to ourselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the upstream's certificate was issued by this machine's own namewall CA, which vouches for nobody upstream")]
 pub struct IssuedByUs;
+
+/// An upstream showed a certificate that an authority of namewall's signed which the config doesn't name.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the upstream's certificate was issued by `{issuer}`, a namewall CA that only the system's trust store vouches for; if a namewall is meant to be there, name its ca.pem in `extra-roots` of `[upstream]`"
+)]
+pub struct IssuedByAnother {
+    issuer: String,
+}
+
+// rustls shows what it doesn't know by `Debug`, and people read it in our 502.
+
+impl fmt::Debug for IssuedByUs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for IssuedByAnother {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
 
 /// The platform's verifier, less our own authority: who exported `SSL_CERT_FILE=…/bundle.pem` for all programs, or
 /// installed our certificate in the system's store, made it a root of ours too.
 #[derive(Debug)]
 struct NotOurs {
-    raw_subject: Vec<u8>,
+    ours: Option<InForce>,
+    /// The subjects of `extra-roots`.
+    named: Vec<Vec<u8>>,
     platform: Verifier,
+}
+
+impl NotOurs {
+    /// Whether `certificate` was issued by an authority that vouches for nobody upstream.
+    fn refuse(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        // An issuer is compared byte for byte with a root's subject, so no other spelling of ours would be believed.
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
+            .ok()
+            .ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let issuer = parsed.issuer();
+        let is_ours = |ours: &InForce| ours.loaded().signs_as(issuer.as_raw());
+        let reason: Arc<dyn std::error::Error + Send + Sync> = if self.ours.as_ref().is_some_and(is_ours) {
+            Arc::new(IssuedByUs)
+        } else if is_namewalls(issuer) && !self.named.iter().any(|named| named == issuer.as_raw()) {
+            Arc::new(IssuedByAnother { issuer: issuer.to_string() })
+        } else {
+            return Ok(());
+        };
+        Err(CertificateError::Other(OtherError(reason)).into())
+    }
 }
 
 impl ServerCertVerifier for NotOurs {
@@ -73,11 +121,8 @@ impl ServerCertVerifier for NotOurs {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // An issuer is compared byte for byte with a root's subject, so no other spelling of ours would be believed.
-        let issuer = issuer_of(end_entity).ok_or(CertificateError::BadEncoding)?;
-        if issuer == self.raw_subject {
-            return Err(CertificateError::Other(OtherError(Arc::new(IssuedByUs))).into());
-        }
+        // What signs an intermediate signs all below it.
+        [end_entity].into_iter().chain(intermediates).try_for_each(|certificate| self.refuse(certificate))?;
         self.platform.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
@@ -112,6 +157,11 @@ impl ServerCertVerifier for NotOurs {
     }
 }
 
+fn subject_of<'a>(certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Some(certificate.tbs_certificate.subject.as_raw())
+}
+
 fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
     let not_roots = |reason: String| CaError::NotRoots { path: path.to_owned(), reason };
     let bytes = std::fs::read(path).map_err(|reason| CaError::Unreadable { path: path.to_owned(), reason })?;
@@ -140,15 +190,17 @@ fn no_roots(error: Error) -> CaError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::CertificateAuthority;
     use crate::tls::leaf::Leaves;
-    use crate::tls::testing::{authority, handshake, host, hosts};
+    use crate::tls::renewal::{self, Overlap};
+    use crate::tls::testing::{assert_success, authority, child, handshake, host, hosts, is_child};
 
     #[test]
     fn extra_roots_are_believed_and_our_own_authority_is_not() {
         let (our_dir, ours) = authority();
         let (their_dir, theirs) = authority();
         let both = [our_dir.path().join("ca.pem"), their_dir.path().join("ca.pem")];
-        let client = Arc::new(upstream_config(&both, &ours).unwrap());
+        let client = Arc::new(upstream_config(&both, &InForce::new(ours.clone())).unwrap());
 
         let upstream = Leaves::new(theirs, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
         assert!(handshake(&client, &upstream, "pypi.org").is_ok());
@@ -168,17 +220,64 @@ mod tests {
         let (_our_dir, ours) = authority();
         let (their_dir, _) = authority();
         let (_dir, stranger) = authority();
-        let client = Arc::new(upstream_config(&[their_dir.path().join("ca.pem")], &ours).unwrap());
+        let client = Arc::new(upstream_config(&[their_dir.path().join("ca.pem")], &InForce::new(ours)).unwrap());
         let upstream = Leaves::new(stranger, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
         let refused = handshake(&client, &upstream, "pypi.org").unwrap_err();
-        assert_eq!(refused, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        assert!(refused.to_string().contains("name its ca.pem in `extra-roots`"), "{refused}");
+    }
+
+    /// Who ran `ca install`, renewed, and lost the old key to a thief.
+    #[test]
+    fn what_the_systems_store_holds_of_namewalls_vouches_for_nobody() {
+        let (old_dir, old) = authority();
+        let roots = std::fs::read_to_string(old_dir.path().join("ca.pem")).unwrap();
+        let current = CertificateAuthority::renew(old_dir.path(), &hosts()).unwrap();
+        let next = renewal::renew(old_dir.path(), &hosts(), Overlap::Usual).unwrap();
+        assert_eq!(next.fingerprint(), current.fingerprint());
+        let successor = Arc::clone(&next.successor().unwrap().authority);
+        std::fs::write(old_dir.path().join("store.pem"), roots + &next.trusted_pem()).unwrap();
+        let mut command = child("tls::trust::tests::child_has_them_in_its_store", old_dir.path());
+        command.env("SSL_CERT_FILE", "store.pem").env_remove("SSL_CERT_DIR");
+        for (at, signing) in [old, Arc::new(current), successor].into_iter().enumerate() {
+            let leaf = crate::tls::leaf::tests::leaf_der(&signing, "pypi.org");
+            std::fs::write(old_dir.path().join(format!("leaf{at}.der")), leaf).unwrap();
+        }
+        assert_success(&command.output().unwrap());
+    }
+
+    #[test]
+    #[ignore = "run by another test, with SSL_CERT_FILE set"]
+    fn child_has_them_in_its_store() {
+        if !is_child() {
+            return;
+        }
+        let ours = InForce::new(Arc::new(CertificateAuthority::load(Path::new("."), &hosts()).unwrap()));
+        let believing = NotOurs { ours: None, named: Vec::new(), platform: verifier() };
+        let verifier = NotOurs { ours: Some(ours), named: Vec::new(), platform: verifier() };
+        for at in 0..3 {
+            let leaf = CertificateDer::from(std::fs::read(format!("leaf{at}.der")).unwrap());
+            let name = ServerName::try_from("pypi.org").unwrap();
+            // The store by itself would do.
+            assert!(believing.platform.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now()).is_ok());
+            let refused = verifier.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now()).unwrap_err();
+            assert!(
+                refused.to_string().contains(if at == 0 { "extra-roots" } else { "this machine's own" }),
+                "{refused}"
+            );
+            assert!(believing.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now()).is_err());
+        }
+    }
+
+    fn verifier() -> Verifier {
+        Verifier::new_with_extra_roots([], provider()).unwrap()
     }
 
     #[test]
     fn useless_extra_roots_are_named() {
         let (dir, ours) = authority();
         let broken = dir.path().join("corp-root.pem");
-        let message = |path: &Path| upstream_config(&[path.to_owned()], &ours).unwrap_err().to_string();
+        let message =
+            |path: &Path| upstream_config(&[path.to_owned()], &InForce::new(ours.clone())).unwrap_err().to_string();
         assert!(message(&broken).starts_with(&format!("cannot read `{}`", broken.display())));
         for contents in [
             "no certificate here",

@@ -13,6 +13,7 @@
 mod book;
 mod world;
 
+mod authority;
 mod check;
 mod claimed;
 mod codings;
