@@ -5,14 +5,14 @@ use std::io::IsTerminal;
 use super::output::Console;
 use super::{Common, Failure, Outcome, block_on};
 use crate::config::LogFormat;
-use crate::demo::{Client, Options, play};
+use crate::demo::{Client, Options, is_installed, play};
 use crate::telemetry::log::Verbosity;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Who is attacked
-    #[arg(long, value_name = "CLIENT", default_value = "pip")]
-    client: Client,
+    /// Who is attacked [default: pip, then uv if it is installed]
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<Client>,
     /// Wait for Enter between the scenes
     #[arg(long)]
     pause: bool,
@@ -29,7 +29,22 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let verbosity = if common.verbose == 0 { Verbosity::Quiet } else { common.verbosity() };
     common.start_log(LogFormat::Text, verbosity, console);
     let Arguments { client, pause, keep } = *arguments;
-    let options = Options { colours: console.colours(), client, pause, keep };
-    let played = block_on(async { Ok(play(options, &mut std::io::stdout()).await?) })?;
-    Ok(if played.defended { Outcome::Fine } else { Outcome::Finding })
+    let defended = block_on(async {
+        let mut defended = true;
+        for client in clients(client, keep).await {
+            let options = Options { colours: console.colours(), client, pause, keep };
+            defended &= play(options, &mut std::io::stdout()).await?.defended;
+        }
+        Ok(defended)
+    })?;
+    Ok(if defended { Outcome::Fine } else { Outcome::Finding })
+}
+
+/// Those who play: the one that was asked for, or whoever is here. A stage that is kept has one.
+async fn clients(asked: Option<Client>, keep: bool) -> Vec<Client> {
+    match asked {
+        Some(client) => vec![client],
+        None if !keep && is_installed(Client::Uv).await => vec![Client::Pip, Client::Uv],
+        None => vec![Client::Pip],
+    }
 }

@@ -1,10 +1,13 @@
 //! `namewall env`: the variables which point every client at a running proxy, and what takes them back.
 
+use std::path::Path;
+
 use super::output::Console;
 use super::{Common, Failure, Outcome, tell_of_own};
 use crate::clients::env::{Format, Own, Target, prepare, print, print_undone, remembered, undone};
 use crate::config::environment::Environment;
 use crate::files::folder_of;
+use crate::tls::CaError;
 use crate::tls::bundle::bundle_for;
 
 #[derive(Debug, clap::Args)]
@@ -43,11 +46,23 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         (None, None) => return Err(Failure::Usage("the config has no listen address; name one with --proxy".into())),
     };
     let hosts = settings.hosts();
-    let authority = settings.ca.authority(&hosts)?;
     let (ca, usual) = settings.ca.public_files();
     let own = Own::of(&environment, folder_of(&usual));
     // The variables name these files, so they have to be there.
-    let bundle = bundle_for(&usual, &authority, &own.roots)?;
+    let bundle = match settings.ca.authority(&hosts).and_then(|ours| bundle_for(&usual, &ours, &own.roots)) {
+        Ok(bundle) => bundle,
+        // Beside a service, whose key and folder are not everybody's: its clients need what everybody may read.
+        Err(CaError::Unreadable { .. } | CaError::Unwritable { .. }) if is_readable(&ca) && is_readable(&usual) => {
+            if !own.roots.is_empty() {
+                let (usual, roots) = (usual.display(), own.roots.len());
+                console.error(format_args!(
+                    "namewall: {usual} can't be changed by you: {roots} of your own files of roots may lack in it"
+                ));
+            }
+            usual
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut prepared = prepare(&environment, &own, &hosts, Target { proxy: &proxy, bundle: &bundle, ca: &ca });
     tell_of_own(&own, &prepared, console);
     if arguments.format.can_unset() && arguments.format != Format::Json {
@@ -55,6 +70,10 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     }
     console.text(&print(&prepared.variables, arguments.format))?;
     Ok(Outcome::Fine)
+}
+
+fn is_readable(path: &Path) -> bool {
+    std::fs::File::open(path).is_ok()
 }
 
 /// A proxy URL that every client understands.

@@ -13,5 +13,5 @@ pub mod wheel;
 pub use catalog::{Artifact, Catalog, Project};
 pub use private::PrivateIndex;
 pub use standin::StandIn;
-pub use story::{Client, DemoError, Options, Outcome, play};
+pub use story::{Client, DemoError, Options, Outcome, is_installed, play};
 pub use wheel::Wheel;

@@ -46,7 +46,15 @@ async fn shows_the_attack_and_its_end(arguments: &[&str], programs: &Path) -> St
 
 #[tokio::test]
 async fn with_pip_it_shows_the_attack_and_its_end_and_leaves_nothing() {
-    shows_the_attack_and_its_end(&[], Path::new("/nowhere")).await;
+    shows_the_attack_and_its_end(&["--client", "pip"], Path::new("/nowhere")).await;
+}
+
+#[tokio::test]
+async fn by_itself_it_plays_with_pip_and_with_uv_where_that_is_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = shows_the_attack_and_its_end(&[], &program("uv", folder.path())).await;
+    let (pip, uv) = (told.find("$ pip install acme-core"), told.find("$ uv pip install acme-core"));
+    assert!(pip.is_some() && pip < uv, "{told}");
 }
 
 #[tokio::test]

@@ -81,6 +81,11 @@ pub async fn play(options: Options, out: &mut (dyn Write + Send)) -> Result<Outc
     Ok(outcome)
 }
 
+/// Whether `client` could play.
+pub async fn is_installed(client: Client) -> bool {
+    roles::is_there(&Troupe::new(Environment::from_process()), client).await.is_ok()
+}
+
 async fn perform(options: Options, narrator: &mut Narrator<'_>) -> Result<(Outcome, Stage), DemoError> {
     let client = options.client;
     let troupe = Troupe::new(Environment::from_process());
