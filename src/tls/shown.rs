@@ -14,7 +14,7 @@ use rustls::{
 };
 use x509_parser::x509::X509Name;
 
-use super::profile::ORGANISATION;
+use super::bundle::is_namewalls;
 use super::provider;
 
 /// What a server showed for a name.
@@ -37,10 +37,7 @@ impl Shown {
 
     /// Whether it says that a namewall signed it.
     pub(crate) fn is_namewalls(&self) -> bool {
-        let is_ours = |issuer: &X509Name<'_>| {
-            Some(issuer.iter_organization().any(|name| name.as_str().is_ok_and(|name| name == ORGANISATION)))
-        };
-        self.read(is_ours).unwrap_or_default()
+        self.read(|issuer| Some(is_namewalls(issuer))).unwrap_or_default()
     }
 
     /// Whether a client that trusts `roots` believes it.

