@@ -8,7 +8,7 @@ use crate::clients::env::{Format, Own, Target, prepare, print, print_undone, rem
 use crate::config::environment::Environment;
 use crate::files::folder_of;
 use crate::tls::CaError;
-use crate::tls::bundle::bundle_for;
+use crate::tls::bundle::{bundle_beside, bundle_for};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,7 +31,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
                         --format sh, fish, powershell, cmd or json";
             return Err(Failure::Usage(hint.into()));
         }
-        console.text(&print_undone(&undone(&environment), arguments.format))?;
+        let undone = undone(&environment);
+        if undone.is_empty() {
+            console.error("namewall: nothing to undo: `namewall env` has set nothing in this shell");
+        }
+        console.text(&print_undone(&undone, arguments.format))?;
         return Ok(Outcome::Fine);
     }
     let settings = common.settings()?;
@@ -53,13 +57,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         Ok(bundle) => bundle,
         // Beside a service, whose key and folder are not everybody's: its clients need what everybody may read.
         Err(CaError::Unreadable { .. } | CaError::Unwritable { .. }) if is_readable(&ca) && is_readable(&usual) => {
-            if !own.roots.is_empty() {
-                let (usual, roots) = (usual.display(), own.roots.len());
-                console.error(format_args!(
-                    "namewall: {usual} can't be changed by you: {roots} of your own files of roots may lack in it"
-                ));
-            }
-            usual
+            bundle_beside(&usual, &own.roots, &environment.state_folder())?
         }
         Err(error) => return Err(error.into()),
     };
@@ -67,6 +65,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     tell_of_own(&own, &prepared, console);
     if arguments.format.can_unset() && arguments.format != Format::Json {
         prepared.variables.push(remembered(&environment, &prepared.variables));
+    }
+    if let Some((name, value)) = prepared.variables.iter().find(|(_, value)| value.contains(['\n', '\r'])) {
+        return Err(Failure::Usage(format!(
+            "{name} would have a line break in it, which no file of variables can hold: {value:?}"
+        )));
     }
     console.text(&print(&prepared.variables, arguments.format))?;
     Ok(Outcome::Fine)
@@ -80,5 +83,11 @@ fn is_readable(path: &Path) -> bool {
 fn checked(proxy: &str) -> Result<String, Failure> {
     let usage = || Failure::Usage(format!("--proxy `{proxy}` is no proxy URL; write it as http://127.0.0.1:3128"));
     let url = url::Url::parse(proxy).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(usage)?;
-    if url.host_str().is_none() { Err(usage()) } else { Ok(proxy.trim_end_matches('/').to_owned()) }
+    // A line break would end a line of the variables, and begin another.
+    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control();
+    if url.host_str().is_none() || proxy.contains(is_odd) {
+        Err(usage())
+    } else {
+        Ok(proxy.trim_end_matches('/').to_owned())
+    }
 }

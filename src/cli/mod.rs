@@ -293,6 +293,12 @@ fn tell_of_own(own: &Own, prepared: &Prepared, console: &Console) {
         let entries = prepared.dropped.join(", ");
         console.error(format_args!("namewall: left out of NO_PROXY, because it covers PyPI's hosts: {entries}"));
     }
+    for file in &own.uv_proxies {
+        let file = file.display();
+        console.error(format_args!(
+            "namewall: {file} has an `https-proxy`, which uv prefers: uv goes past namewall; remove it"
+        ));
+    }
     for (named_by, path) in &own.missing {
         let path = path.display();
         console

@@ -1,6 +1,7 @@
 //! `namewall run -- CMD…`: a private proxy on a free port for one command and its children, and a summary at the end.
 
 use std::ffi::{OsStr, OsString};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,12 +15,13 @@ use crate::clients::report::{self, Report};
 use crate::clients::run::{self, RunError};
 use crate::clients::summary;
 use crate::config::environment::Environment;
-use crate::config::{Overrides, Settings};
+use crate::config::{CaSource, Overrides, Settings};
 use crate::files::folder_of;
 use crate::proxy::Proxy;
 use crate::telemetry::Outcome::Refused;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::log::Verbosity;
+use crate::tls::CaError;
 
 /// Where the commands that `run` starts find the proxy that they are behind.
 const RUNNING: &str = "NAMEWALL_RUN";
@@ -55,13 +57,15 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let environment = Environment::from_process();
     // Before the command runs: it may take an hour.
     report::check(&arguments.report)?;
-    if asks_nothing_of_its_own(arguments, common) && is_behind_another(&environment) {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut settings = Settings::load(&Overrides { listen: vec![any_port], ..common.overrides() })?;
+    let inherited = inherited(common, &environment, &settings);
+    let wants_a_verdict = arguments.strict || !arguments.report.is_empty();
+    if !wants_a_verdict && is_behind_another(&environment, &settings, &rules_of(&inherited)) {
         // The outer one tells of it all.
         let code = block_on(async { Ok(run::run(&arguments.command, &[], guard().as_deref()).await?) })?;
         return Ok(Outcome::Code(code));
     }
-    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mut settings = Settings::load(&Overrides { listen: vec![any_port], ..common.overrides() })?;
     // A private proxy has no admin listener; the config's is the long-running one's.
     settings.admin = None;
     // The command's own output is what people look at; the summary tells the rest.
@@ -71,12 +75,12 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let policy = asserted_policy(&settings)?;
     let (rules, fingerprint) = (settings.rules.clone(), policy.fingerprint().to_owned());
     tell_of_no_rule(&settings, OffsetDateTime::now_utc().date(), console);
+    make_do_without_what_is_a_services(&mut settings, &environment);
     let own = Own::of(&environment, folder_of(&settings.ca.public_files().1));
     settings.client_roots.clone_from(&own.roots);
-    let inherited = inherited(common, &environment, &settings);
     let (code, tally) = block_on(async {
         let proxy = Proxy::start(settings, policy).await?;
-        let mut variables = variables(&proxy, &environment, &own, console);
+        let mut variables = variables(&proxy, &environment, &own, &rules_of(&inherited), console);
         variables.extend(inherited);
         let code = run::run(&arguments.command, &variables, guard().as_deref()).await;
         let tally = proxy.tally();
@@ -97,31 +101,65 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     Ok(Outcome::Code(exit_code))
 }
 
-/// Whether the proxy of an outer `run` would do: other rules, or a verdict on this command alone, take a proxy of its own.
-fn asks_nothing_of_its_own(arguments: &Arguments, common: &Common) -> bool {
-    let Common { config, rules, protect, .. } = common;
-    config.is_none() && rules.is_empty() && protect.is_empty() && arguments.report.is_empty() && !arguments.strict
+/// Which rules those of an `inherited` environment are, in a word that fits into a variable.
+fn rules_of(inherited: &[env::Variable]) -> String {
+    let mut hasher = DefaultHasher::new();
+    inherited.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
-/// Whether this environment is that of an outer `run` whose proxy still runs.
-fn is_behind_another(environment: &Environment) -> bool {
-    let address = environment.var(RUNNING).and_then(OsStr::to_str).and_then(|address| address.parse().ok());
-    address.is_some_and(|address: SocketAddr| {
-        let proxy = format!("http://{address}");
-        // Whoever has set another proxy since means that one.
-        let is_set = |name| environment.var(name).is_some_and(|value| *value == *proxy);
-        is_set("HTTPS_PROXY") && is_set("https_proxy") && TcpStream::connect_timeout(&address, NEAR).is_ok()
-    })
+/// Whether this environment is that of an outer `run` with the same rules whose proxy still runs, and nothing in it leads
+/// past that.
+fn is_behind_another(environment: &Environment, settings: &Settings, rules: &str) -> bool {
+    let said = environment.var(RUNNING).and_then(OsStr::to_str).and_then(|said| said.split_once(' '));
+    let Some((Ok(address), outer)) = said.map(|(address, outer)| (address.parse::<SocketAddr>(), outer)) else {
+        return false;
+    };
+    let proxy = format!("http://{address}");
+    let is_set = |name: &str| environment.var(name).is_some_and(|value| *value == *proxy);
+    let (sites, folder) = (settings.hosts(), settings.ca.public_files().1);
+    let own = Own::of(environment, folder_of(&folder));
+    let leads_past = own.no_proxy.iter().any(|entry| env::leads_past(entry, &sites));
+    outer == rules
+        && ["HTTPS_PROXY", "https_proxy", "PIP_PROXY"].into_iter().all(is_set)
+        && !leads_past
+        && TcpStream::connect_timeout(&address, NEAR).is_ok()
 }
 
-fn variables(proxy: &Proxy, environment: &Environment, own: &Own, console: &Console) -> Vec<env::Variable> {
+/// Beside a service, whose config everybody reads, its key and its log are not everybody's: a private proxy has its own.
+fn make_do_without_what_is_a_services(settings: &mut Settings, environment: &Environment) {
+    if let Err(CaError::Unreadable { .. } | CaError::Unwritable { .. }) = settings.ca.authority(&settings.hosts()) {
+        let mine = environment.state_folder();
+        tracing::info!(folder = %mine.display(), "the CA of the config is not readable here: one of this user's own is used");
+        settings.ca = CaSource::Dir(mine);
+    }
+    let is_closed = |path: &PathBuf| {
+        let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    if settings.decisions.as_ref().is_some_and(is_closed) {
+        settings.decisions = None;
+    }
+}
+
+fn variables(
+    proxy: &Proxy,
+    environment: &Environment,
+    own: &Own,
+    rules: &str,
+    console: &Console,
+) -> Vec<env::Variable> {
     let address = proxy.addresses().first().map(ToString::to_string).unwrap_or_default();
     let url = format!("http://{address}");
     let target = Target { proxy: &url, bundle: proxy.bundle(), ca: proxy.ca() };
     let prepared = env::prepare(environment, own, &proxy.settings().hosts(), target);
     tell_of_own(own, &prepared, console);
     let mut variables = prepared.variables;
-    variables.push((RUNNING, address));
+    if !own.pip_has_proxy {
+        // Some pip may have a proxy of its own in a file that only it knows (`pip.conf` of its environment).
+        variables.push(("PIP_PROXY", url));
+    }
+    variables.push((RUNNING, format!("{address} {rules}")));
     variables
 }
 

@@ -11,6 +11,8 @@ use tracing::info;
 
 use super::output::Console;
 use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, warn_of_parent_proxy};
+use crate::clients::env::Own;
+use crate::config::environment::Environment;
 use crate::config::reload::Look;
 use crate::config::{Overrides, Settings};
 use crate::files::{self, Readers};
@@ -34,7 +36,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     let overrides = Overrides { listen: arguments.listen, admin: arguments.admin, ..common.overrides() };
-    let settings = Settings::load(&overrides)?;
+    let mut settings = Settings::load(&overrides)?;
+    let bundle = settings.ca.public_files().1;
+    settings.client_roots = Own::of(&Environment::from_process(), files::folder_of(&bundle)).roots;
     let pace = arguments.pace.map_or(reload::PACE, Duration::from_millis);
     let reloads = Reloads { overrides: &overrides, read: reload::look_at(&settings), pace };
     common.start_log(settings.log_format, common.verbosity(), console);

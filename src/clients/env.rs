@@ -9,6 +9,8 @@ mod print;
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use serde_json::{Map, Value};
 
 pub use self::own::Own;
@@ -103,14 +105,17 @@ pub fn remembered(environment: &Environment, variables: &[Variable]) -> Variable
     let value = |name: &str| environment.var(name).and_then(|value| value.to_str()).map(Value::from);
     let old: Map<String, Value> =
         variables.iter().filter_map(|(name, _)| Some(((*name).to_owned(), value(name)?))).collect();
-    (OLD, Value::Object(old).to_string())
+    // In base64: no shell finds anything in it to obey.
+    (OLD, STANDARD.encode(Value::Object(old).to_string()))
 }
 
-/// What undoes `env`: each variable with the value that it had before, `None` where it had none.
+/// What undoes `env`: each variable with the value that it had before, `None` where it had none. Nothing where `env` was not
+/// heeded.
 #[must_use]
 pub fn undone(environment: &Environment) -> Vec<(&'static str, Option<String>)> {
-    let old = environment.var(OLD).and_then(|value| value.to_str()).and_then(|old| serde_json::from_str(old).ok());
-    let old: Map<String, Value> = old.unwrap_or_default();
+    let decoded = |old: &str| STANDARD.decode(old).ok().and_then(|old| serde_json::from_slice(&old).ok());
+    let old: Option<Map<String, Value>> = environment.var(OLD).and_then(|value| value.to_str()).and_then(decoded);
+    let Some(old) = old else { return Vec::new() };
     let names = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"].into_iter().chain(BUNDLE);
     let names = names.chain(["NODE_EXTRA_CA_CERTS", "PIP_PROXY"]);
     let before = |name: &'static str| (name, old.get(name).and_then(Value::as_str).map(str::to_owned));
@@ -118,19 +123,29 @@ pub fn undone(environment: &Environment) -> Vec<(&'static str, Option<String>)> 
 }
 
 /// Whether a `NO_PROXY` entry covers one of `sites`, in the widest reading that a client has of it.
-pub(super) fn leads_past(entry: &str, sites: &[HostName]) -> bool {
+#[must_use]
+pub fn leads_past(entry: &str, sites: &[HostName]) -> bool {
+    let entry = entry.split_once("://").map_or(entry, |(_scheme, rest)| rest);
     let host = entry.split_once(':').map_or(entry, |(host, _)| host).trim_start_matches('*').trim_start_matches('.');
-    host.is_empty() || host.parse().is_ok_and(|parent: HostName| sites.iter().any(|site| site.is_within(&parent)))
+    // requests compares how names end, whatever stands before: `ypi.org` is enough.
+    sites.iter().any(|site| site.as_str().ends_with(&host.trim_end_matches('.').to_ascii_lowercase()))
 }
 
 /// The files of roots that `environment` names, and that are none of namewall's own in `folder`.
 #[must_use]
 pub fn named_roots(environment: &Environment, folder: &Path) -> Vec<(&'static str, PathBuf)> {
     let names = BUNDLE.into_iter().chain(["NODE_EXTRA_CA_CERTS", "SSL_CERT_DIR"]);
-    let path = |name: &'static str| Some((name, PathBuf::from(environment.var(name)?)));
+    // OpenSSL takes several folders in one variable.
+    let paths = |name: &'static str| {
+        let value = environment.var(name).unwrap_or_default();
+        let all =
+            if name == "SSL_CERT_DIR" { std::env::split_paths(value).collect() } else { vec![PathBuf::from(value)] };
+        all.into_iter().filter(|path| !path.as_os_str().is_empty()).map(move |path| (name, path))
+    };
     // Conda's may be `true` or `false` as well.
-    let is_path = |path: &Path| path.components().count() > 1;
-    names.filter_map(path).filter(|(_, path)| is_path(path) && path.parent() != Some(folder)).collect()
+    let is_switch = |path: &Path| ["true", "false", "1", "0", "yes", "no"].iter().any(|word| path == Path::new(word));
+    let is_ours = |path: &Path| ["ca.pem", "bundle.pem"].iter().any(|name| path == folder.join(name));
+    names.flat_map(paths).filter(|(_, path)| !is_switch(path) && !is_ours(path)).collect()
 }
 
 #[cfg(test)]
@@ -161,9 +176,11 @@ mod tests {
             ("corp.example,10.0.0.0/8,localhost,127.0.0.1".into(), 0)
         );
         assert_eq!(set("pypi.org,.pythonhosted.org,corp.example"), ("corp.example,localhost,127.0.0.1".into(), 2));
-        for all in ["*", "org", "*.org", ".PyPI.org:443"] {
+        for all in ["*", "org", "*.org", ".PyPI.org:443", "ypi.org", "https://pypi.org", "pypi.org."] {
             assert_eq!(set(all), ("localhost,127.0.0.1".into(), 1), "{all}");
         }
+        // curl parts them at blanks, too.
+        assert_eq!(set("corp.example pypi.org\nb.example"), ("corp.example,b.example,localhost,127.0.0.1".into(), 1));
         let both = prepared(&[("NO_PROXY", "a.example"), ("no_proxy", "b.example,a.example")]);
         assert_eq!(value(&both, "no_proxy").unwrap(), "a.example,b.example,localhost,127.0.0.1");
     }
@@ -201,6 +218,7 @@ mod tests {
         let undone = undone(&second);
         let of = |name| undone.iter().find(|(n, _)| *n == name).unwrap().1.clone();
         assert_eq!((of("SSL_CERT_FILE"), of("https_proxy"), of(OLD)), (Some("/corp.pem".to_owned()), None, None));
+        assert_eq!(super::undone(&Environment::from_pairs([("HTTPS_PROXY", "http://corp:1")])), []);
         for (name, _) in prepared(&[("PIP_PROXY", "x")]).variables {
             assert!(undone.iter().any(|(n, _)| *n == name), "{name}");
         }
@@ -212,7 +230,17 @@ mod tests {
             ("SSL_CERT_FILE", "/state/bundle.pem"),
             ("PIP_CERT", "/corp.pem"),
             ("CONDA_SSL_VERIFY", "true"),
+            ("CURL_CA_BUNDLE", "corp.pem"),
+            ("TWINE_CERT", "/state/bundle-0123456789ab.pem"),
         ]);
-        assert_eq!(named_roots(&environment, Path::new("/state")), [("PIP_CERT", PathBuf::from("/corp.pem"))]);
+        let paths = [
+            ("CURL_CA_BUNDLE", "corp.pem"),
+            ("PIP_CERT", "/corp.pem"),
+            ("TWINE_CERT", "/state/bundle-0123456789ab.pem"),
+        ];
+        assert_eq!(
+            named_roots(&environment, Path::new("/state")),
+            paths.map(|(name, path)| (name, PathBuf::from(path)))
+        );
     }
 }

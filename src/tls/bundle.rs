@@ -14,19 +14,37 @@ use super::authority::CertificateAuthority;
 use super::certificate::encode_pem;
 use super::error::CaError;
 use super::profile::ORGANISATION;
+use crate::config::environment::Environment;
 use crate::files::{self, Readers};
 
-/// The bundle as PEM: the roots that `SSL_CERT_FILE`, `SSL_CERT_DIR` or the system name, less those that no client could
-/// read and earlier authorities of namewall, and `ours`.
+/// The bundle as PEM: the system's roots, less those that no client could read and earlier authorities of namewall, and
+/// `ours`. What `SSL_CERT_FILE` names is one shell's affair, and this file is every shell's: see [`bundle_for`].
 ///
 /// # Errors
 /// [`CaError::NoRoots`] when there is no root but ours.
 pub fn bundle_pem(ours: &CertificateAuthority) -> Result<String, CaError> {
-    // Errors are of single files or entries: what could be read is what OpenSSL would have got too.
-    merge(rustls_native_certs::load_native_certs().certs, ours)
+    merge(system_roots(), ours)
 }
 
-/// Writes `bundle.pem` (the roots that this environment trusts, and `ours`) to `path`, atomically, if it differs.
+/// The system's roots. Where the system keeps them in no file that we know, what `SSL_CERT_FILE` names goes for them.
+pub(super) fn system_roots() -> Vec<CertificateDer<'static>> {
+    // Errors are of single files or entries: what could be read is what OpenSSL would have got too.
+    match system_roots_beside_named() {
+        none if none.is_empty() => rustls_native_certs::load_native_certs().certs,
+        roots => roots,
+    }
+}
+
+/// The system's roots, if `SSL_CERT_FILE` or `SSL_CERT_DIR` names others in their place.
+pub(super) fn system_roots_beside_named() -> Vec<CertificateDer<'static>> {
+    let environment = Environment::from_process();
+    let is_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| environment.var(name).is_some());
+    let Some(bundle) = system_bundle().filter(|_| is_named) else { return Vec::new() };
+    let folders = SYSTEM_FOLDERS.iter().map(PathBuf::from).filter(|folder| folder.is_dir());
+    roots_in(&std::iter::once(bundle).chain(folders).collect::<Vec<_>>()).collect()
+}
+
+/// Writes `bundle.pem` (the system's roots, and `ours`) to `path`, atomically, if it differs.
 ///
 /// # Errors
 /// [`CaError`] when it can't be written, or there is no root but ours.
@@ -43,6 +61,9 @@ const SYSTEM: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// Where they keep each in a file of its own, besides.
+const SYSTEM_FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
 /// The system's roots, whatever `SSL_CERT_FILE` says; nothing where the system keeps them otherwise.
 #[must_use]
 pub fn system_bundle() -> Option<PathBuf> {
@@ -50,7 +71,7 @@ pub fn system_bundle() -> Option<PathBuf> {
 }
 
 /// Writes the bundle for clients whose user has named roots of his `own`, files or folders, and gives its path. That is
-/// `path` unless those are more than the environment's; then it lies beside it and is called by its contents, so that
+/// `path` unless those are more than the system's; then it lies beside it and is called by its contents, so that
 /// environments with different roots leave each other's alone.
 ///
 /// # Errors
@@ -63,10 +84,31 @@ pub fn bundle_for(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> 
     if usual.is_ok_and(|usual| usual == all) {
         return write_bundle(path, ours).map(|()| path.to_owned());
     }
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all.as_bytes());
+    write_named(files::folder_of(path), &all)
+}
+
+/// A bundle for somebody who may read the one at `public` and not change it: the same and his `own` roots, in his `folder`;
+/// `public` itself if that has them all.
+///
+/// # Errors
+/// [`CaError::Unwritable`].
+pub fn bundle_beside(public: &Path, own: &[PathBuf], folder: &Path) -> Result<PathBuf, CaError> {
+    let present = rustls_native_certs::load_certs_from_paths(Some(public), None).certs;
+    let mut seen: HashSet<_> = present.iter().cloned().collect();
+    let added: Vec<_> = roots_in(own).filter(is_foreign_root).filter(|root| seen.insert(root.clone())).collect();
+    if added.is_empty() {
+        return Ok(public.to_owned());
+    }
+    fs::create_dir_all(folder).map_err(|reason| CaError::Unwritable { dir: folder.to_owned(), reason })?;
+    write_named(folder, &added.iter().chain(&present).map(encode_pem).collect::<String>())
+}
+
+/// Writes `bundle` into `folder`, called by its contents.
+fn write_named(folder: &Path, bundle: &str) -> Result<PathBuf, CaError> {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bundle.as_bytes());
     let name: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let path = path.with_file_name(format!("bundle-{name}.pem"));
-    replace_if_it_differs(&path, &all)?;
+    let path = folder.join(format!("bundle-{name}.pem"));
+    replace_if_it_differs(&path, bundle)?;
     Ok(path)
 }
 
@@ -79,11 +121,15 @@ pub fn rewrite_bundle(path: &Path, ours: &CertificateAuthority, own: &[PathBuf])
 }
 
 fn bundle_with(ours: &CertificateAuthority, own: &[PathBuf]) -> Result<String, CaError> {
-    let added = own.iter().flat_map(|own| {
+    merge(system_roots().into_iter().chain(roots_in(own)).collect(), ours)
+}
+
+/// All certificates in these files and folders.
+fn roots_in(own: &[PathBuf]) -> impl Iterator<Item = CertificateDer<'static>> {
+    own.iter().flat_map(|own| {
         let (file, folder) = if own.is_dir() { (None, Some(own.as_path())) } else { (Some(own.as_path()), None) };
         rustls_native_certs::load_certs_from_paths(file, folder).certs
-    });
-    merge(rustls_native_certs::load_native_certs().certs.into_iter().chain(added).collect(), ours)
+    })
 }
 
 fn replace_if_it_differs(path: &Path, bundle: &str) -> Result<(), CaError> {
@@ -153,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn written_from_the_environments_roots_and_only_if_it_differs() {
+    fn written_from_the_systems_roots_whatever_one_shell_names_and_only_if_it_differs() {
         let dir = TempDir::new().unwrap();
         let roots = format!("{}{}", encode_pem(&root("One")), encode_pem(&root("Two")));
         fs::write(dir.path().join("roots.pem"), roots).unwrap();
@@ -164,7 +210,7 @@ mod tests {
             (parse(&fs::read_to_string(&path).unwrap()), fs::metadata(path).unwrap())
         };
         let (written, before) = run("roots.pem");
-        assert_eq!(written.len(), 3);
+        assert_eq!(written.len() == 3, system_bundle().is_none());
         assert!(!before.permissions().readonly());
         // SSL_CERT_FILE may be the bundle itself, as `namewall env` sets it.
         let (again, after) = run("bundle.pem");
@@ -175,6 +221,19 @@ mod tests {
             assert_eq!(before.mode() & 0o777, 0o644);
             assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()));
         }
+    }
+
+    #[test]
+    fn who_may_not_change_the_bundle_has_one_of_his_own_with_his_roots() {
+        let (dir, ours) = authority();
+        let (public, corp, home) =
+            (dir.path().join("bundle.pem"), dir.path().join("corp.pem"), dir.path().join("home"));
+        write_bundle(&public, &ours).unwrap();
+        fs::write(&corp, encode_pem(&root("Corp"))).unwrap();
+        let count = |path: &Path| parse(&fs::read_to_string(path).unwrap()).len();
+        let mine = bundle_beside(&public, &[corp], &home).unwrap();
+        assert!(mine.starts_with(&home) && count(&mine) == count(&public) + 1);
+        assert_eq!(bundle_beside(&public, std::slice::from_ref(&public), &home).unwrap(), public);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use rustls_platform_verifier::Verifier;
 
 pub use super::bundle::write_bundle;
 
-use super::bundle::is_namewalls;
+use super::bundle::{is_namewalls, system_roots_beside_named};
 use super::error::CaError;
 use super::in_force::InForce;
 use super::provider;
@@ -42,11 +42,11 @@ fn config(extra_roots: &[PathBuf], ours: Option<InForce>) -> Result<ClientConfig
     for path in extra_roots {
         roots.extend(read_roots(path)?);
     }
-    let verifier = NotOurs {
-        ours,
-        named: roots.iter().filter_map(subject_of).map(<[u8]>::to_owned).collect(),
-        platform: Verifier::new_with_extra_roots(roots, provider()).map_err(no_roots)?,
-    };
+    let named = roots.iter().filter_map(subject_of).map(<[u8]>::to_owned).collect();
+    // The platform's verifier takes what `SSL_CERT_FILE` names in place of the system's roots, and be it one of one's own.
+    roots.extend(system_roots_beside_named());
+    let platform = Verifier::new_with_extra_roots(roots, provider()).map_err(no_roots)?;
+    let verifier = NotOurs { ours, named, platform };
     Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()

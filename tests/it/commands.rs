@@ -227,10 +227,20 @@ fn a_run_in_a_run_shares_its_proxy_unless_it_has_rules_of_its_own() {
     // The outer rules hold in there, wherever it is.
     assert_eq!(text.matches(": protected").count(), 3, "{text}");
     assert_eq!(stderr(&output).matches("nothing was hidden").count(), 2, "one each: {}", stderr(&output));
+    // Rules or a bypass of one's own are one's own, however they come.
+    for own in ["env NAMEWALL_PROTECT=attrs", "env NO_PROXY=pypi.org", "env 'NO_PROXY=a.example pypi.org'"] {
+        let script = format!("echo $HTTPS_PROXY; {own} {program} run -- sh -c 'echo $HTTPS_PROXY'");
+        let text = stdout(&shell.run(&["run", "--", "sh", "-c", &script]));
+        let (outer, inner) = text.trim().split_once('\n').unwrap();
+        assert_ne!(outer, inner, "{own}: {text}");
+    }
     // A proxy that has ended is none.
     let mut stale = shell.command(&["run", "--", "sh", "-c", "echo $HTTPS_PROXY"]);
-    let gone =
-        [("NAMEWALL_RUN", "127.0.0.1:9"), ("HTTPS_PROXY", "http://127.0.0.1:9"), ("https_proxy", "http://127.0.0.1:9")];
+    let gone = [
+        ("NAMEWALL_RUN", "127.0.0.1:9 0000000000000000"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+        ("https_proxy", "http://127.0.0.1:9"),
+    ];
     let stale = stale.envs(gone).output().unwrap();
     assert_ne!(stdout(&stale).trim(), "http://127.0.0.1:9");
 }
