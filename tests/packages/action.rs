@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::job::{Job, shellcheck, yaml};
 use crate::tools::{NAMEWALL, linter, repository, said};
-use crate::wheel::wheels;
 
 const START: &str = "action.yml";
 const FINISH: &str = "finish/action.yml";
@@ -31,11 +30,7 @@ fn uses(job: &mut Job, action: &str, with: &[(&str, &str)]) -> (Option<i32>, Str
     };
     let mut said = (Some(0), String::new());
     for step in action["runs"]["steps"].as_array().unwrap() {
-        match step["if"].as_str() {
-            Some("${{ inputs.program == '' }}") if !input("program").is_empty() => continue,
-            None | Some("${{ inputs.program == '' }}") => {}
-            Some(other) => panic!("this test knows nothing of `if: {other}`"),
-        }
+        assert!(step["if"].is_null(), "this test knows nothing of `if`: {step}");
         assert_eq!(step["shell"], "bash");
         let mut bash = Command::new("bash");
         bash.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().unwrap()]);
@@ -73,22 +68,23 @@ fn the_actions_are_what_github_reads() {
             shellcheck("bash", run);
         }
     }
-    assert_eq!(yaml(START)["inputs"]["version"]["default"], env!("CARGO_PKG_VERSION"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_guarded_and_fails_when_something_was_refused() {
     let mut job = Job::new().await;
-    // The registry's part: the wheel of this build.
-    job.set("PIP_NO_INDEX", "1");
-    job.set("PIP_FIND_LINKS", &wheels().display().to_string());
+    let (wheel, hash) = job.wheel();
+    let wheel = format!("{wheel}#sha256={hash}");
     let config = job.config("decisions = \"decisions.jsonl\"");
-    let (code, said) = uses(&mut job, START, &[("config", &config), ("protect", "acme\nacme-*\n")]);
+    // Relative, as in a workflow; later steps run wherever they like.
+    let config = config.strip_prefix(&format!("{}/", job.path().display())).unwrap().to_owned();
+    let with = [("wheel", wheel.as_str()), ("config", &config), ("protect", "acme\nacme-*\n")];
+    let (code, said) = uses(&mut job, START, &with);
     assert_eq!(code, Some(0), "{said}");
     let output = fs::read_to_string(job.path().join("output")).unwrap();
     assert!(output.starts_with("proxy=http://127.0.0.1:"), "{output}");
-    job.set("PIP_NO_INDEX", "");
-    job.set("PIP_FIND_LINKS", "");
+    let (code, said) = bash(&job, "mkdir elsewhere; cd elsewhere; PATH=$(cat ../path):$PATH; namewall explain paint");
+    assert_eq!(code, Some(0), "{said}");
 
     let (code, said) = bash(&job, &job.pip("paint"));
     assert_eq!(code, Some(0), "{said}");
@@ -102,7 +98,9 @@ async fn a_job_is_guarded_and_fails_when_something_was_refused() {
     assert!(code == Some(1) && said.contains("is protected by namewall rule"), "{said}");
     let (code, said) = uses(&mut job, FINISH, &[]);
     assert!(code == Some(1) && said.contains("::error title=namewall::refused"), "{said}");
-    assert_eq!(uses(&mut job, FINISH, &[("strict", "false")]).0, Some(0));
+    for (strict, code) in [("false", 0), ("True", 1), ("yes", 1), ("", 1)] {
+        assert_eq!(uses(&mut job, FINISH, &[("strict", strict)]).0, Some(code), "strict: {strict:?}");
+    }
     let summary = fs::read_to_string(job.path().join("summary")).unwrap();
     assert!(summary.contains("refused"), "{summary}");
     assert!(job.pypi.mentions("acme").is_empty());
@@ -115,10 +113,31 @@ async fn a_job_needs_no_config_and_later_steps_see_its_rules() {
     let with = [("program", NAMEWALL), ("protect", "acme\n\nacme-*"), ("rules", "team.toml\n")];
     let (code, said) = uses(&mut job, START, &with);
     assert_eq!(code, Some(0), "{said}");
-    let explain = |name: &str| bash(&job, &format!("PATH=$(cat path):$PATH; namewall explain {name}")).0;
+    let explain = |name: &str| {
+        bash(&job, &format!("mkdir -p elsewhere; cd elsewhere; PATH=$(cat ../path):$PATH; namewall explain {name}")).0
+    };
     assert_eq!((explain("acme-core"), explain("team-1"), explain("paint")), (Some(1), Some(1), Some(0)));
     let (code, said) = uses(&mut job, FINISH, &[]);
     assert!(code == Some(0) && said.contains("no decisions"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn namewall_comes_from_where_the_job_says_and_never_from_an_index_by_name() {
+    let mut job = Job::new().await;
+    let (wheel, hash) = job.wheel();
+    let other = format!("{wheel}#sha256={}", "0".repeat(64));
+    let both = format!("{wheel}#sha256={hash}");
+    for (with, told) in [
+        (vec![], "say where namewall comes from: `program` (a namewall that is installed already) or `wheel`"),
+        (vec![("program", NAMEWALL), ("wheel", &both)], "one of the two, not both"),
+        (vec![("wheel", "namewall")], "`wheel` is `namewall`; it has to be PATH-OR-URL.whl#sha256=HASH"),
+        (vec![("wheel", wheel)], "it has to be PATH-OR-URL.whl#sha256=HASH"),
+        (vec![("wheel", &other)], "pip did not install"),
+    ] {
+        let (code, said) = uses(&mut job, START, &with);
+        assert!(code == Some(1) && said.contains(told), "{with:?}: {said}");
+        assert!(!job.path().join("path").exists(), "{with:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

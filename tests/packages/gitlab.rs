@@ -6,7 +6,6 @@ use std::process::Command;
 
 use crate::job::{Job, shellcheck, yaml};
 use crate::tools::{NAMEWALL, linter, repository, said};
-use crate::wheel::wheels;
 
 const TEMPLATE: &str = "packaging/gitlab/namewall.gitlab-ci.yml";
 
@@ -22,14 +21,8 @@ fn script(lines: &str) -> String {
 
 async fn job() -> Job {
     let mut job = Job::new().await;
-    let variables = yaml(TEMPLATE)[".namewall"]["variables"].clone();
-    assert_eq!(variables["WALL_VERSION"], env!("CARGO_PKG_VERSION"));
-    let folder = job.path().join("of-the-job").display().to_string();
-    assert_eq!(variables["WALL_FOLDER"], "/tmp/namewall-$CI_JOB_ID");
-    for (name, value) in variables.as_object().unwrap() {
-        let value = if name == "WALL_FOLDER" { &folder } else { value.as_str().unwrap() };
-        job.set(name, &value.replace("$WALL_FOLDER", &folder));
-    }
+    // Where the job's own folder comes to be.
+    job.set("TMPDIR", &job.path().display().to_string());
     job.set("NAMEWALL_PROTECT", "acme,acme-*");
     job
 }
@@ -84,14 +77,46 @@ async fn a_job_is_guarded_and_its_last_line_fails_it_when_something_was_refused(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_image_gets_the_program_from_the_registry() {
+async fn a_plain_image_gets_the_program_from_a_wheel_with_its_hash() {
     let mut job = job().await;
-    job.set("PIP_NO_INDEX", "1");
-    job.set("PIP_FIND_LINKS", &wheels().display().to_string());
     job.set("PATH", &format!("{}:/usr/local/bin:/usr/bin:/bin", python_folder()));
-    let lines = "test -n \"$HTTPS_PROXY\" && namewall explain paint && ! namewall explain acme-core";
+    let (wheel, hash) = job.wheel();
+    job.set("WALL_WHEEL", &format!("{wheel}#sha256={hash}"));
+    // Nobody else sees what is in the job's folder: it holds a key.
+    let lines = "test -n \"$HTTPS_PROXY\" && test \"$(stat -c %a \"$WALL_FOLDER\")\" = 700 && mkdir elsewhere && cd elsewhere \
+        && namewall explain paint && ! namewall explain acme-core";
     let (code, said) = sh(&job, &script(lines));
     assert!(code == Some(0) && said.contains("no decisions"), "{said}");
+    let folders = || glob::glob(&format!("{}/namewall.*", job.path().display())).unwrap().count();
+    assert_eq!(folders(), 1);
+    let (code, said) = sh(&job, &script("true"));
+    assert_eq!((code, folders()), (Some(0), 2), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn namewall_never_comes_from_an_index_by_name() {
+    let mut job = job().await;
+    job.set("PATH", &format!("{}:/usr/local/bin:/usr/bin:/bin", python_folder()));
+    let (wheel, _) = job.wheel();
+    let other = format!("{wheel}#sha256={}", "0".repeat(64));
+    for (wheel, told) in [
+        ("", "have it on PATH, or set WALL_WHEEL"),
+        ("namewall", "it has to be PATH-OR-URL.whl#sha256=HASH"),
+        (wheel, "it has to be PATH-OR-URL.whl#sha256=HASH"),
+        (&other, "DO NOT MATCH THE HASHES"),
+    ] {
+        job.set("WALL_WHEEL", wheel);
+        let (code, said) = sh(&job, &script("echo the script runs"));
+        assert!(code == Some(1) && said.contains(told) && !said.contains("the script runs"), "{wheel}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_of_the_job_holds_in_every_folder() {
+    let mut job = job_with_program().await;
+    job.set("NAMEWALL_CONFIG", "own.toml");
+    let (code, said) = sh(&job, &script("mkdir elsewhere; cd elsewhere; namewall explain paint"));
+    assert_eq!(code, Some(0), "{said}");
 }
 
 /// Where `python3` is.

@@ -10,7 +10,7 @@ use crate::build::{static_program, statically};
 use crate::tools::{ended, maturin, repository, said, target};
 
 /// The folder with the one wheel of this build in it.
-pub(crate) fn wheels() -> &'static Path {
+fn wheels() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = target().join("packages/wheels");
