@@ -493,6 +493,8 @@ mod tests {
             let refusal = refusal(&dir);
             assert!(refusal.contains(&format!("chmod 600 {}", key.display())), "{refusal}");
             assert!(refusal.contains(&format!("{mode:04o}")), "{refusal}");
+            // The usual renewal would let the key sign for two weeks more.
+            assert!(refusal.ends_with("`namewall ca renew --compromised`"), "{refusal}");
         }
         fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
         assert!(load(&dir).is_ok());

@@ -68,7 +68,7 @@ pub enum CaError {
     },
     /// Others than the owner can read the key.
     #[error(
-        "`{path}` is readable for others (mode {mode:04o}): run `chmod 600 {path}`; if strangers have had it, `namewall ca renew`"
+        "`{path}` is readable for others (mode {mode:04o}): run `chmod 600 {path}`; if strangers may have had it, `namewall ca renew --compromised`"
     )]
     KeyExposed {
         /// The file.
