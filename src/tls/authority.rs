@@ -267,12 +267,18 @@ impl CertificateAuthority {
         let not_a_certificate = || CaError::NotACertificate { path: cert.to_owned(), remedy };
         let file = certificates(&pair.cert).ok_or_else(not_a_certificate)?;
         let first = file.first().ok_or_else(not_a_certificate)?;
-        let certificate = CaCertificate::read(first, cert, remedy, unconfined.takes(first).then_some(hosts))?;
+        let taken = unconfined.takes(first);
+        let certificate = CaCertificate::read(first, cert, remedy, taken.then_some(hosts))?;
         let signing_key = parse_key(&pair.key).ok_or_else(|| CaError::NotAKey { path: key.to_owned(), remedy })?;
         if signing_key.der_bytes() != certificate.public_key {
             return Err(CaError::KeyMismatch { cert: cert.to_owned(), key: key.to_owned(), remedy });
         }
         certificate.check(hosts, now, cert, remedy)?;
+        // What was made here was confined to the hosts of its day. Without hosts it is only to be shown.
+        let made_here = matches!(unconfined, Unconfined::IfAccepted(_)) && is_self_issued(first);
+        if !taken && !made_here && !hosts.is_empty() {
+            certificate.check_within(hosts, cert, NARROWER)?;
+        }
         let unusual = || CaError::NotACa { path: cert.to_owned(), defect: UNUSUAL_SUBJECT, remedy };
         let issuer = Issuer::from_ca_cert_der(&certificate.der, signing_key).ok().ok_or_else(unusual)?;
         // Behind a self-signed one stands only what is to follow it.
@@ -342,6 +348,9 @@ impl<'a> Files<'a> {
         Self { cert: &store.next, key: &store.next, ..Self::of(store) }
     }
 }
+
+const NARROWER: &str = "have one issued for the intercepted hosts alone, as certs/README.md shows; only \
+    `namewall ca import --unconstrained` takes such a one";
 
 const UNUSUAL_SUBJECT: &str = "a subject in which an attribute occurs twice, or in an old encoding";
 
@@ -431,6 +440,18 @@ mod tests {
         assert!(ca.permits(&host("www.pypi.org")) && !ca.permits(&host("example.com")));
         let shown = format!("{ca:?}");
         assert!(shown.contains("namewall CA") && !shown.to_lowercase().contains("key"), "{shown}");
+    }
+
+    #[test]
+    fn hosts_that_were_intercepted_once_are_no_fault_of_ours_but_one_of_a_named_pair() {
+        let (dir, made) = authority();
+        let fewer = [host("pypi.org")];
+        assert_eq!(CertificateAuthority::load(dir.path(), &fewer).unwrap().fingerprint(), made.fingerprint());
+        let (cert, key) = (dir.path().join("ca.pem"), dir.path().join("ca-key.pem"));
+        let refused = CertificateAuthority::load_pair(&cert, &key, &fewer).unwrap_err().to_string();
+        assert!(refused.contains("not intercepted (files.pythonhosted.org): have one issued"), "{refused}");
+        // To be shown, it need not fit.
+        assert!(CertificateAuthority::load_pair(&cert, &key, &[]).is_ok());
     }
 
     #[test]

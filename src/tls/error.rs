@@ -126,6 +126,16 @@ pub enum CaError {
         /// What to do.
         remedy: Remedy,
     },
+    /// The certificate could sign for other hosts, too.
+    #[error("the CA `{path}` may sign for hosts that are not intercepted ({}): {advice}", .names.join(", "))]
+    TooWide {
+        /// The file.
+        path: PathBuf,
+        /// What it permits beyond the intercepted hosts.
+        names: Vec<String>,
+        /// What to do.
+        advice: &'static str,
+    },
     /// The certificate may not sign for every intercepted host.
     #[error("the CA `{path}` may not sign for {} (only for {}): {remedy}", Listed(.hosts), .permitted.join(", "))]
     NotCovered {

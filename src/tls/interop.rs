@@ -153,6 +153,12 @@ fn what_does_not_fit_the_request_is_not_imported() {
     says(&sign("leaf", "root", "basicConstraints=critical,CA:FALSE"), "no critical basic constraints");
     says(&sign("long", "root", &good.replace(", pathlen:0", "")), "no `pathlen:0`");
     says(&sign("narrow", "root", &good.replace("pypi.org", "example.org")), "may not sign for pypi.org");
+    // Confined, but to the whole web.
+    let wide =
+        sign("wide", "root", &format!("{good}permitted;DNS.90=com\npermitted;DNS.91=org\npermitted;email.1=com\n"));
+    says(&wide, "hosts that are not intercepted (com, org): have one issued");
+    says(&wide, "--unconstrained");
+    says(&sign("addresses", "root", &format!("{good}permitted;IP.9=10.0.0.0/255.0.0.0\n")), "(IP addresses)");
     // An issuer that may sign leaves only.
     let issuing = "openssl req -new -newkey rsa:2048 -nodes -keyout issuing-key.pem -out i.csr -subj /CN=Issuing
         printf 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n' > i.ext
@@ -175,6 +181,10 @@ fn what_does_not_fit_the_request_is_not_imported() {
     says(&open, "no name constraints");
     assert!(!dir.path().join("ca.pem").exists());
     import(&open, true).unwrap();
+    let loaded = CertificateAuthority::load(dir.path(), &hosts()).unwrap();
+    assert!(!loaded.is_confined() && loaded.permits(&host("www.pypi.org")) && !loaded.permits(&host("example.com")));
+    // What is taken all the same is confined by us, and said to be wide.
+    import(&wide, true).unwrap();
     let loaded = CertificateAuthority::load(dir.path(), &hosts()).unwrap();
     assert!(!loaded.is_confined() && loaded.permits(&host("www.pypi.org")) && !loaded.permits(&host("example.com")));
     // The same key, issued anew and confined: no request is needed.
