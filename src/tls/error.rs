@@ -50,6 +50,20 @@ pub enum CaError {
         /// How long we waited.
         waited: std::time::Duration,
     },
+    /// A certificate's file that was named isn't there.
+    #[error("there is no file `{path}`: name one with a CA's certificate, as `ca.pem` in the CA's folder is")]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that was named holds no PEM certificate.
+    #[error(
+        "`{path}` holds no certificate in PEM (`-----BEGIN CERTIFICATE-----`): name one that does, as `ca.pem` in the CA's folder"
+    )]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
     /// The certificate's file holds no PEM certificate.
     #[error("`{path}` holds no certificate in PEM (`-----BEGIN CERTIFICATE-----`): {remedy}")]
     NotACertificate {

@@ -36,7 +36,7 @@ pub(super) enum Action {
     /// Let a new one follow it, for the hosts that the config names now
     Renew(renew::Renew),
     /// Put its certificate in the system's trust store (never its key)
-    Install(store::Which),
+    Install(store::Install),
     /// Take it out of there
     Uninstall(store::Which),
     /// Say whether the store holds it, which others, and when it ends
@@ -45,7 +45,7 @@ pub(super) enum Action {
 
 pub(super) fn run(action: &Action, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     match action {
-        Action::Install(which) => store::install(which, common, console),
+        Action::Install(install) => store::install(install, common, console),
         Action::Uninstall(which) => store::uninstall(which, common, console),
         Action::Status(status) => store::status(status, common, console),
         Action::Init { from_organisation: true } => organisation::request(&common.settings()?, console),
