@@ -140,6 +140,11 @@ pub enum CaError {
         /// What to do.
         remedy: Remedy,
     },
+    /// Only what anybody may know of the authority was read.
+    #[error(
+        "the CA's key was not read, and without it nothing can be signed: run namewall as the user whose key it is"
+    )]
+    NoKey,
     /// The certificate could sign for other hosts, too.
     #[error("the CA `{path}` may sign for hosts that are not intercepted ({}): {advice}", .names.join(", "))]
     TooWide {

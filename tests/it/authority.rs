@@ -316,6 +316,39 @@ fn what_could_vouch_for_the_whole_web_is_not_installed() {
     }
 }
 
+/// As beside a service: its folder can be looked into, and its keys can't be read.
+#[tokio::test]
+async fn who_may_not_read_the_key_is_shown_and_given_the_certificates() {
+    if !has_root() {
+        return eprintln!("skipped: it takes root to be somebody else");
+    }
+    let world = World::new().await;
+    let scratch = tempfile::tempdir().unwrap();
+    succeeds(&namewall(&world, &["ca", "renew"]));
+    for name in ["ca.pem", "ca-key.pem", "ca-next.pem"] {
+        fs::copy(ca_dir(&world).join(name), scratch.path().join(name)).unwrap();
+    }
+    let config = scratch.path().join("namewall.toml");
+    fs::write(&config, format!("[ca]\ndir = {:?}\n", scratch.path())).unwrap();
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(["--config", config.to_str().unwrap(), "ca"]).args(arguments).current_dir("/").env_clear();
+        command.uid(65534).gid(65534).stdin(Stdio::null()).output()
+    };
+    let Ok(shown) = as_nobody(&["show"]) else { return eprintln!("skipped: a binary that nobody may run") };
+    let shown = succeeds(&shown);
+    assert!(shown.contains("may sign for ") && shown.contains("\nnext         signs from a moment on"), "{shown}");
+    let both = fs::read_to_string(scratch.path().join("ca.pem")).unwrap();
+    assert_eq!(succeeds(&as_nobody(&["export"]).unwrap()), both);
+    let bundle = succeeds(&as_nobody(&["export", "--bundle"]).unwrap());
+    assert!(bundle.ends_with(&both) && bundle.len() > both.len());
+    if Path::new("/usr/sbin/update-ca-certificates").exists() {
+        let status = as_nobody(&["status"]).unwrap();
+        assert!(status.status.code() == Some(1) && stdout(&status).contains("\nnext "), "{}", stderr(&status));
+    }
+}
+
 fn has_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }

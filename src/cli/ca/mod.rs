@@ -60,13 +60,13 @@ pub(super) fn run(action: &Action, common: &Common, console: &Console) -> Result
         // Showing an authority that doesn't cover a new host must still be possible.
         Action::Show => {
             let settings = common.settings()?;
-            show::show(&settings.ca.existing()?, &settings, console)
+            show::show(&settings.ca.shown()?, &settings, console)
         }
         Action::Export { bundle: false } => {
-            Ok(console.text(&common.settings()?.ca.existing()?.trusted_pem()).map(|()| Outcome::Fine)?)
+            Ok(console.text(&common.settings()?.ca.shown()?.trusted_pem()).map(|()| Outcome::Fine)?)
         }
         Action::Export { bundle: true } => {
-            Ok(console.text(&bundle_pem(&common.settings()?.ca.existing()?)?).map(|()| Outcome::Fine)?)
+            Ok(console.text(&bundle_pem(&common.settings()?.ca.shown()?)?).map(|()| Outcome::Fine)?)
         }
     }
 }
