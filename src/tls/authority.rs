@@ -25,8 +25,11 @@ pub struct CertificateAuthority {
     /// Every certificate of the file: an organisation's has the intermediates above ours, and perhaps the root. During a
     /// renewal, those of the other authority, too.
     file: Vec<CertificateDer<'static>>,
-    issuer: Issuer<'static, KeyPair>,
+    /// `None`: the key is for others' eyes.
+    issuer: Option<Issuer<'static, KeyPair>>,
     successor: Option<Successor>,
+    /// What follows, where nobody tells us when.
+    announced: Option<Box<Self>>,
 }
 
 /// The authority that comes after another.
@@ -84,6 +87,25 @@ impl CertificateAuthority {
         Self::from_pair(&pair, &files, hosts, clock::now())
     }
 
+    /// Loads what anybody may know of the authority in `dir`: it signs nothing, and when another follows isn't told.
+    ///
+    /// # Errors
+    /// [`CaError`]: the certificate can't be read, or is none that could be used.
+    pub fn load_public(dir: &Path) -> Result<Self, CaError> {
+        let store = Store::new(dir);
+        Self::public(&Files::of(&store), clock::now())
+    }
+
+    /// Loads what anybody may know of a pair that the organisation issued: it signs nothing.
+    ///
+    /// # Errors
+    /// As [`CertificateAuthority::load_public`].
+    pub fn load_public_pair(cert: &Path) -> Result<Self, CaError> {
+        // The key stands for itself in no message.
+        let files = Files { cert, key: cert, remedy: Remedy::Reissue, unconfined: Unconfined::Refused };
+        Self::public(&files, clock::now())
+    }
+
     /// Makes a new authority for `hosts` in the place of the one in `dir`, at once, whatever its state, or where there is
     /// none. Neither the old key is kept nor one that was to come next: certificates that clients still trust can then
     /// sign nothing any more.
@@ -102,6 +124,12 @@ impl CertificateAuthority {
     #[must_use]
     pub const fn successor(&self) -> Option<&Successor> {
         self.successor.as_ref()
+    }
+
+    /// The authority that comes after this one, of which only the certificate could be read.
+    #[must_use]
+    pub fn announced(&self) -> Option<&Self> {
+        self.announced.as_deref()
     }
 
     /// The authority that signs at `now`: the successor from its moment on.
@@ -208,7 +236,8 @@ impl CertificateAuthority {
 
     /// Signs whatever it is given: [`super::leaf`] decides what that may be.
     pub(super) fn sign(&self, params: &CertificateParams, key: &KeyPair) -> Result<CertificateDer<'static>, CaError> {
-        Ok(params.signed_by(key, &self.issuer)?.into())
+        let issuer = self.issuer.as_ref().ok_or(CaError::NoKey)?;
+        Ok(params.signed_by(key, issuer)?.into())
     }
 
     pub(super) fn load_at(store: &Store, hosts: &[HostName], now: OffsetDateTime) -> Result<Self, CaError> {
@@ -264,29 +293,60 @@ impl CertificateAuthority {
         now: OffsetDateTime,
     ) -> Result<Self, CaError> {
         let Files { cert, key, remedy, unconfined } = *files;
-        let not_a_certificate = || CaError::NotACertificate { path: cert.to_owned(), remedy };
-        let file = certificates(&pair.cert).ok_or_else(not_a_certificate)?;
-        let first = file.first().ok_or_else(not_a_certificate)?;
-        let certificate = CaCertificate::read(first, cert, remedy, unconfined.takes(first).then_some(hosts))?;
+        let file = files.certificates(&pair.cert)?;
+        let first = file.first().ok_or_else(|| files.not_a_certificate())?;
+        let taken = unconfined.takes(first);
+        let certificate = CaCertificate::read(first, cert, remedy, taken.then_some(hosts))?;
         let signing_key = parse_key(&pair.key).ok_or_else(|| CaError::NotAKey { path: key.to_owned(), remedy })?;
         if signing_key.der_bytes() != certificate.public_key {
             return Err(CaError::KeyMismatch { cert: cert.to_owned(), key: key.to_owned(), remedy });
         }
         certificate.check(hosts, now, cert, remedy)?;
+        // What was made here was confined to the hosts of its day. Without hosts it is only to be shown.
+        let made_here = matches!(unconfined, Unconfined::IfAccepted(_)) && is_self_issued(first);
+        if !taken && !made_here && !hosts.is_empty() {
+            certificate.check_within(hosts, cert, NARROWER)?;
+        }
         let unusual = || CaError::NotACa { path: cert.to_owned(), defect: UNUSUAL_SUBJECT, remedy };
         let issuer = Issuer::from_ca_cert_der(&certificate.der, signing_key).ok().ok_or_else(unusual)?;
-        // Behind a self-signed one stands only what is to follow it.
-        let chain = if is_self_issued(first) { Vec::new() } else { without_roots(&file) };
-        let authority = Self { certificate, chain, file, issuer, successor: None };
-        if authority.names_itself_exactly()? { Ok(authority) } else { Err(unusual()) }
+        if !names_itself_exactly(&issuer, &certificate.raw_subject)? {
+            return Err(unusual());
+        }
+        Ok(Self::of(certificate, file, Some(issuer)))
     }
 
-    /// rcgen reads the subject and encodes it again as the issuer of leaves. For some it can't do so byte for byte (an
-    /// attribute that occurs twice, as `DC=` does), and no client would find the authority of such a leaf.
-    fn names_itself_exactly(&self) -> Result<bool, CaError> {
-        let probe = CertificateParams::default().signed_by(self.issuer.key(), &self.issuer)?;
-        Ok(issuer_of(probe.der()).is_some_and(|issuer| issuer == self.raw_subject()))
+    fn of(
+        certificate: CaCertificate,
+        file: Vec<CertificateDer<'static>>,
+        issuer: Option<Issuer<'static, KeyPair>>,
+    ) -> Self {
+        // Behind a self-signed one stands only what is to follow it.
+        let chain = if is_self_issued(&certificate.der) { Vec::new() } else { without_roots(&file) };
+        Self { certificate, chain, file, issuer, successor: None, announced: None }
     }
+
+    fn public(files: &Files<'_>, now: OffsetDateTime) -> Result<Self, CaError> {
+        let Files { cert, remedy, unconfined, .. } = *files;
+        let file = files.certificates(&store::read_certificate(cert)?)?;
+        let read = |der: &CertificateDer<'static>| -> Result<Self, CaError> {
+            let certificate = CaCertificate::read(der, cert, remedy, unconfined.takes(der).then_some(&[]))?;
+            Ok(Self::of(certificate, file.clone(), None))
+        };
+        let first = file.first().ok_or_else(|| files.not_a_certificate())?;
+        let mut authority = read(first)?;
+        authority.certificate.check(&[], now, cert, remedy)?;
+        if is_self_issued(first) {
+            authority.announced = file.get(1).and_then(|next| read(next).ok()).map(Box::new);
+        }
+        Ok(authority)
+    }
+}
+
+/// rcgen reads the subject and encodes it again as the issuer of leaves. For some it can't do so byte for byte (an
+/// attribute that occurs twice, as `DC=` does), and no client would find the authority of such a leaf.
+fn names_itself_exactly(issuer: &Issuer<'static, KeyPair>, raw_subject: &[u8]) -> Result<bool, CaError> {
+    let probe = CertificateParams::default().signed_by(issuer.key(), issuer)?;
+    Ok(issuer_of(probe.der()).is_some_and(|issuer| issuer == raw_subject))
 }
 
 impl fmt::Debug for CertificateAuthority {
@@ -338,10 +398,21 @@ impl<'a> Files<'a> {
         Self { cert: &store.cert, key: &store.key, remedy: Remedy::Renew, unconfined: Unconfined::IfAccepted(store) }
     }
 
+    fn not_a_certificate(&self) -> CaError {
+        CaError::NotACertificate { path: self.cert.to_owned(), remedy: self.remedy }
+    }
+
+    fn certificates(&self, pem: &str) -> Result<Vec<CertificateDer<'static>>, CaError> {
+        certificates(pem).ok_or_else(|| self.not_a_certificate())
+    }
+
     pub(super) fn of_next(store: &'a Store) -> Self {
         Self { cert: &store.next, key: &store.next, ..Self::of(store) }
     }
 }
+
+const NARROWER: &str = "have one issued for the intercepted hosts alone, as certs/README.md shows; only \
+    `namewall ca import --unconstrained` takes such a one";
 
 const UNUSUAL_SUBJECT: &str = "a subject in which an attribute occurs twice, or in an old encoding";
 
@@ -434,6 +505,36 @@ mod tests {
     }
 
     #[test]
+    fn what_anybody_may_know_needs_no_key_and_signs_nothing() {
+        let (dir, made) = authority();
+        let whole = renewal::renew(dir.path(), &hosts(), renewal::Overlap::Usual).unwrap();
+        for key in ["ca-key.pem", "ca-next.pem"] {
+            fs::remove_file(dir.path().join(key)).unwrap();
+        }
+        let public = CertificateAuthority::load_public(dir.path()).unwrap();
+        assert_eq!((public.fingerprint(), public.permitted_hosts()), (made.fingerprint(), made.permitted_hosts()));
+        assert_eq!(public.trusted_pem(), whole.trusted_pem());
+        let next = whole.successor().unwrap();
+        assert_eq!(public.announced().unwrap().fingerprint(), next.authority.fingerprint());
+        let signed = public.sign(&CertificateParams::default(), &KeyPair::generate().unwrap());
+        assert!(matches!(signed, Err(CaError::NoKey)));
+        let named = CertificateAuthority::load_public_pair(&dir.path().join("ca.pem")).unwrap();
+        assert_eq!(named.fingerprint(), made.fingerprint());
+    }
+
+    #[test]
+    fn hosts_that_were_intercepted_once_are_no_fault_of_ours_but_one_of_a_named_pair() {
+        let (dir, made) = authority();
+        let fewer = [host("pypi.org")];
+        assert_eq!(CertificateAuthority::load(dir.path(), &fewer).unwrap().fingerprint(), made.fingerprint());
+        let (cert, key) = (dir.path().join("ca.pem"), dir.path().join("ca-key.pem"));
+        let refused = CertificateAuthority::load_pair(&cert, &key, &fewer).unwrap_err().to_string();
+        assert!(refused.contains("not intercepted (files.pythonhosted.org): have one issued"), "{refused}");
+        // To be shown, it need not fit.
+        assert!(CertificateAuthority::load_pair(&cert, &key, &[]).is_ok());
+    }
+
+    #[test]
     fn renewal_covers_the_hosts_of_today_and_keeps_no_old_key() {
         let (dir, old) = authority();
         let more = [hosts(), vec![host("mirror.example.com")]].concat();
@@ -493,6 +594,8 @@ mod tests {
             let refusal = refusal(&dir);
             assert!(refusal.contains(&format!("chmod 600 {}", key.display())), "{refusal}");
             assert!(refusal.contains(&format!("{mode:04o}")), "{refusal}");
+            // The usual renewal would let the key sign for two weeks more.
+            assert!(refusal.ends_with("`namewall ca renew --compromised`"), "{refusal}");
         }
         fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
         assert!(load(&dir).is_ok());

@@ -29,7 +29,7 @@ pub(super) struct CaCertificate {
 }
 
 impl CaCertificate {
-    /// Reads `der`, which came from `path`. With `confine_to`, one that isn't confined is taken, and confined by us.
+    /// Reads `der`, which came from `path`. With `confine_to`, one that isn't confined to it is taken, and confined by us.
     ///
     /// # Errors
     /// [`CaError::NotACertificate`], [`CaError::NotACa`], [`CaError::Unconstrained`].
@@ -46,6 +46,10 @@ impl CaCertificate {
             return Err(CaError::NotACa { path: path.to_owned(), defect, remedy });
         }
         let constraints = match (Constraints::read(&certificate), confine_to) {
+            // Without hosts it is only to be shown: as it is.
+            (Ok(constraints), Some(hosts)) if !hosts.is_empty() && !constraints.beyond(hosts).is_empty() => {
+                constraints.narrowed_to(hosts)
+            }
             (Ok(constraints), _) => constraints,
             (Err(_), Some(hosts)) => Constraints::of_ours(hosts),
             (Err(defect), None) => {
@@ -91,6 +95,15 @@ impl CaCertificate {
             return Ok(());
         }
         Err(CaError::NotCovered { path, permitted: self.constraints.permitted().to_vec(), hosts: open, remedy })
+    }
+
+    /// Checks that nothing but `hosts` can be signed for.
+    ///
+    /// # Errors
+    /// [`CaError::TooWide`].
+    pub(super) fn check_within(&self, hosts: &[HostName], path: &Path, advice: &'static str) -> Result<(), CaError> {
+        let names = self.constraints.beyond(hosts);
+        if names.is_empty() { Ok(()) } else { Err(CaError::TooWide { path: path.to_owned(), names, advice }) }
     }
 
     /// The SHA-256 fingerprint as tools print it: `3F:9C:…`.

@@ -10,6 +10,8 @@ use crate::name::HostName;
 pub(super) struct Constraints {
     permitted: Vec<String>,
     excluded: Vec<String>,
+    /// Whether a range of IP addresses is permitted, of which none is ours.
+    addresses: bool,
     /// Whether they stand in the certificate, where clients heed them.
     written: bool,
 }
@@ -25,7 +27,9 @@ impl Constraints {
         }
         let permitted = extension.value.permitted_subtrees.as_deref().unwrap_or_default();
         let excluded = extension.value.excluded_subtrees.as_deref().unwrap_or_default();
-        let constraints = Self { permitted: dns_names(permitted), excluded: dns_names(excluded), written: true };
+        let addresses = permitted.iter().any(|subtree| matches!(subtree.base, GeneralName::IPAddress(_)));
+        let (permitted_names, excluded_names) = (dns_names(permitted), dns_names(excluded));
+        let constraints = Self { permitted: permitted_names, excluded: excluded_names, addresses, written: true };
         // A type that no permitted subtree mentions is not constrained at all, and the empty name permits everything.
         if constraints.permitted.is_empty() || constraints.permitted.iter().any(|base| base.is_empty() || base == ".") {
             return Err("no permitted DNS names in its name constraints");
@@ -44,7 +48,23 @@ impl Constraints {
     /// What we keep to ourselves, with a certificate that would let us do more.
     pub(super) fn of_ours(hosts: &[HostName]) -> Self {
         let permitted = hosts.iter().map(|host| host.as_str().to_owned()).collect();
-        Self { permitted, excluded: Vec::new(), written: false }
+        Self { permitted, excluded: Vec::new(), addresses: false, written: false }
+    }
+
+    /// What we keep to ourselves of these, which permit more than `hosts`.
+    pub(super) fn narrowed_to(&self, hosts: &[HostName]) -> Self {
+        let ours: Vec<_> = hosts.iter().filter(|host| self.permit(host)).cloned().collect();
+        Self::of_ours(&ours)
+    }
+
+    /// What is permitted beyond `hosts` and their sub-domains.
+    pub(super) fn beyond(&self, hosts: &[HostName]) -> Vec<String> {
+        let ours = |base: &str| {
+            let base = base.trim_start_matches('.').to_ascii_lowercase();
+            hosts.iter().any(|host| is_permitted(&base, host.as_str()))
+        };
+        let names = self.permitted.iter().filter(|base| !ours(base)).cloned();
+        names.chain(self.addresses.then(|| "IP addresses".to_owned())).collect()
     }
 
     /// Whether they stand in the certificate.
@@ -129,7 +149,20 @@ mod tests {
 
     #[test]
     fn addresses_are_never_permitted() {
-        let constraints = Constraints { permitted: vec!["0.1".to_owned()], excluded: Vec::new(), written: true };
+        let constraints =
+            Constraints { permitted: vec!["0.1".to_owned()], excluded: Vec::new(), addresses: false, written: true };
         assert!(!constraints.permit(&"10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_lies_beyond_the_hosts_is_named() {
+        let hosts: Vec<HostName> = ["pypi.org", "files.pythonhosted.org"].map(|host| host.parse().unwrap()).into();
+        let beyond = |permitted: &[&str], addresses| {
+            let permitted = permitted.iter().map(|&base| base.to_owned()).collect();
+            Constraints { permitted, excluded: Vec::new(), addresses, written: true }.beyond(&hosts)
+        };
+        assert!(beyond(&["pypi.org", "test.pypi.org", ".pypi.org", "Files.PythonHosted.org"], false).is_empty());
+        let wide = ["pypi.org", "com", "org", ".org", "pythonhosted.org", "evilpypi.org"];
+        assert_eq!(beyond(&wide, true), ["com", "org", ".org", "pythonhosted.org", "evilpypi.org", "IP addresses"]);
     }
 }

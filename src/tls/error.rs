@@ -50,6 +50,20 @@ pub enum CaError {
         /// How long we waited.
         waited: std::time::Duration,
     },
+    /// A certificate's file that was named isn't there.
+    #[error("there is no file `{path}`: name one with a CA's certificate, as `ca.pem` in the CA's folder is")]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that was named holds no PEM certificate.
+    #[error(
+        "`{path}` holds no certificate in PEM (`-----BEGIN CERTIFICATE-----`): name one that does, as `ca.pem` in the CA's folder"
+    )]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
     /// The certificate's file holds no PEM certificate.
     #[error("`{path}` holds no certificate in PEM (`-----BEGIN CERTIFICATE-----`): {remedy}")]
     NotACertificate {
@@ -68,7 +82,7 @@ pub enum CaError {
     },
     /// Others than the owner can read the key.
     #[error(
-        "`{path}` is readable for others (mode {mode:04o}): run `chmod 600 {path}`; if strangers have had it, `namewall ca renew`"
+        "`{path}` is readable for others (mode {mode:04o}): run `chmod 600 {path}`; if strangers may have had it, `namewall ca renew --compromised`"
     )]
     KeyExposed {
         /// The file.
@@ -125,6 +139,21 @@ pub enum CaError {
         defect: &'static str,
         /// What to do.
         remedy: Remedy,
+    },
+    /// Only what anybody may know of the authority was read.
+    #[error(
+        "the CA's key was not read, and without it nothing can be signed: run namewall as the user whose key it is"
+    )]
+    NoKey,
+    /// The certificate could sign for other hosts, too.
+    #[error("the CA `{path}` may sign for hosts that are not intercepted ({}): {advice}", .names.join(", "))]
+    TooWide {
+        /// The file.
+        path: PathBuf,
+        /// What it permits beyond the intercepted hosts.
+        names: Vec<String>,
+        /// What to do.
+        advice: &'static str,
     },
     /// The certificate may not sign for every intercepted host.
     #[error("the CA `{path}` may not sign for {} (only for {}): {remedy}", Listed(.hosts), .permitted.join(", "))]

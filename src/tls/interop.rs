@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::authority::CertificateAuthority;
 use super::leaf::Leaves;
 use super::request;
+use super::store::Store;
 use super::testing::{assert_success, authority, files, host, hosts};
 use crate::name::HostName;
 use crate::pypi::site;
@@ -153,6 +154,12 @@ fn what_does_not_fit_the_request_is_not_imported() {
     says(&sign("leaf", "root", "basicConstraints=critical,CA:FALSE"), "no critical basic constraints");
     says(&sign("long", "root", &good.replace(", pathlen:0", "")), "no `pathlen:0`");
     says(&sign("narrow", "root", &good.replace("pypi.org", "example.org")), "may not sign for pypi.org");
+    // Confined, but to the whole web.
+    let wide =
+        sign("wide", "root", &format!("{good}permitted;DNS.90=com\npermitted;DNS.91=org\npermitted;email.1=com\n"));
+    says(&wide, "hosts that are not intercepted (com, org): have one issued");
+    says(&wide, "--unconstrained");
+    says(&sign("addresses", "root", &format!("{good}permitted;IP.9=10.0.0.0/255.0.0.0\n")), "(IP addresses)");
     // An issuer that may sign leaves only.
     let issuing = "openssl req -new -newkey rsa:2048 -nodes -keyout issuing-key.pem -out i.csr -subj /CN=Issuing
         printf 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n' > i.ext
@@ -177,9 +184,60 @@ fn what_does_not_fit_the_request_is_not_imported() {
     import(&open, true).unwrap();
     let loaded = CertificateAuthority::load(dir.path(), &hosts()).unwrap();
     assert!(!loaded.is_confined() && loaded.permits(&host("www.pypi.org")) && !loaded.permits(&host("example.com")));
+    // What is taken all the same is confined by us, and said to be wide.
+    import(&wide, true).unwrap();
+    let loaded = CertificateAuthority::load(dir.path(), &hosts()).unwrap();
+    assert!(!loaded.is_confined() && loaded.permits(&host("www.pypi.org")) && !loaded.permits(&host("example.com")));
     // The same key, issued anew and confined: no request is needed.
     import(&chain, false).unwrap();
     assert!(CertificateAuthority::load(dir.path(), &hosts()).unwrap().is_confined());
+}
+
+#[test]
+fn what_was_imported_without_its_root_can_be_imported_with_it() {
+    if !has_openssl() {
+        return;
+    }
+    // With an authority of our own in force, what is imported waits beside it for a while.
+    let (dir, own) = authority();
+    let chain = issued(dir.path(), &hosts());
+    let import = |path: &Path| request::import(dir.path(), path, &hosts(), false).unwrap();
+    let first = import(&dir.path().join("namewall.pem"));
+    assert_eq!(first.open_end.as_deref(), Some("O=Corp, CN=Root"));
+    // Another request in between is not answered by it.
+    request::request(dir.path(), &hosts()).unwrap();
+    for _again in 0..2 {
+        let whole = import(&chain);
+        assert!(whole.open_end.is_none() && whole.authority.fingerprint() == first.authority.fingerprint());
+        let trusted = whole.authority.trusted_pem();
+        assert!(trusted.contains(std::fs::read_to_string(dir.path().join("root.pem")).unwrap().trim()), "{trusted}");
+        assert!(trusted.contains(own.certificate_pem()));
+    }
+    assert!(dir.path().join("ca-request-key.pem").exists());
+    let store = Store::new(dir.path());
+    super::renewal::settle(&store, super::clock::now() + time::Duration::minutes(2));
+    assert_eq!(import(&chain).authority.fingerprint(), first.authority.fingerprint());
+}
+
+#[test]
+fn of_two_roots_with_one_name_the_one_that_signed_is_taken() {
+    if !has_openssl() {
+        return;
+    }
+    for order in ["other.pem root.pem", "root.pem other.pem"] {
+        let dir = TempDir::new().unwrap();
+        issued(dir.path(), &hosts());
+        let script = format!(
+            "openssl req -x509 -newkey rsa:2048 -nodes -keyout other-key.pem -out other.pem -days 9 -subj /O=Corp/CN=Root \
+             -addext keyUsage=critical,keyCertSign
+             cat namewall.pem {order} > both.pem"
+        );
+        assert_success(&shell(&script, dir.path()));
+        let imported = request::import(dir.path(), &dir.path().join("both.pem"), &hosts(), false).unwrap();
+        let root = std::fs::read_to_string(dir.path().join("root.pem")).unwrap();
+        assert!(imported.authority.trusted_pem().ends_with(&root) && imported.open_end.is_none());
+        assert_eq!(imported.authority.trusted().len(), 2);
+    }
 }
 
 #[test]

@@ -81,6 +81,7 @@ pub fn import(dir: &Path, path: &Path, hosts: &[HostName], unconfined: bool) -> 
     let issued = certificates(&String::from_utf8_lossy(&bytes)).filter(|issued| !issued.is_empty()).ok_or_else(none)?;
     let (key, own) = belonging(&store, &issued)?
         .ok_or_else(|| CaError::NotRequested { path: path.to_owned(), dir: dir.to_owned() })?;
+    let answered = store.read_request_key()?.is_some_and(|asked| asked == key);
     let chain = chain(own, &issued);
     CaCertificate::read(own, path, remedy, unconfined.then_some(hosts))?.check(hosts, now, path, remedy)?;
     check_confinement(own, path, unconfined)?;
@@ -96,9 +97,12 @@ pub fn import(dir: &Path, path: &Path, hosts: &[HostName], unconfined: bool) -> 
         store.lock()?.accept_unconfined(&fingerprint(own))?;
     }
     renewal::put_in_force(&store, pair)?;
-    store.lock()?.forget_request_key()?;
-    for made in ["ca-request.csr", "ca-request.ext"] {
-        let _gone = fs::remove_file(dir.join(made));
+    // One that was asked for since is still to come.
+    if answered {
+        store.lock()?.forget_request_key()?;
+        for made in ["ca-request.csr", "ca-request.ext"] {
+            let _gone = fs::remove_file(dir.join(made));
+        }
     }
     let open_end = chain.last().filter(|last| !is_self_issued(last)).and_then(|last| {
         let (_, last) = x509_parser::parse_x509_certificate(last).ok()?;
@@ -133,13 +137,16 @@ fn csr(hosts: &[HostName], key: &KeyPair) -> Result<String, CaError> {
     Ok(params.serialize_request(key)?.pem()?)
 }
 
-/// The key that was asked for, or the one in force (its certificate was issued anew), and the certificate that it is of.
+/// The key that was asked for, or one in force or to come (its certificate was issued anew, or comes with a longer chain),
+/// and the certificate that it is of.
 fn belonging<'c>(
     store: &Store,
     issued: &'c [CertificateDer<'static>],
 ) -> Result<Option<(String, &'c CertificateDer<'static>)>, CaError> {
+    // Just imported, it lies beside the one from before for a while.
+    let next = store.read_next().ok().flatten().map(|next| next.pair.key);
     let present = store.read().ok().map(|pair| pair.key);
-    for key in store.read_request_key()?.into_iter().chain(present) {
+    for key in store.read_request_key()?.into_iter().chain(next).chain(present) {
         let Some(parsed) = parse_key(&key) else { continue };
         let own =
             issued.iter().find(|certificate| public_key(certificate).is_some_and(|key| key == parsed.der_bytes()));
@@ -162,17 +169,32 @@ fn public_key<'c>(certificate: &'c CertificateDer<'_>) -> Option<&'c [u8]> {
 fn chain(own: &CertificateDer<'static>, issued: &[CertificateDer<'static>]) -> Vec<CertificateDer<'static>> {
     let mut chain = vec![own.clone()];
     while let Some(last) = chain.last().filter(|last| !is_self_issued(last)) {
-        let above = issued.iter().find(|above| !chain.contains(above) && has_issued(above, last));
-        let Some(above) = above else { break };
-        chain.push(above.clone());
+        let named: Vec<_> = issued.iter().filter(|above| !chain.contains(above) && is_named(above, last)).collect();
+        // A root that was made anew often has the name of the old one, and a root is better than a link to an older one.
+        let mut signed: Vec<_> = named.iter().filter(|above| has_signed(above, last)).collect();
+        signed.sort_by_key(|above| !is_self_issued(above));
+        // Without one, clients say what is wrong.
+        let Some(above) = signed.first().copied().or_else(|| named.first()) else { break };
+        let above = CertificateDer::clone(above);
+        chain.push(above);
     }
     chain
 }
 
-fn has_issued(above: &CertificateDer<'_>, below: &CertificateDer<'_>) -> bool {
+/// Whether `below` says that `above` has issued it.
+fn is_named(above: &CertificateDer<'_>, below: &CertificateDer<'_>) -> bool {
     let parse = |der| x509_parser::parse_x509_certificate(der).map(|(_, parsed)| parsed);
     let (Ok(above), Ok(below)) = (parse(above), parse(below)) else { return false };
     above.subject().as_raw() == below.issuer().as_raw()
+}
+
+/// Whether the key of `above` has signed `below`, by any algorithm that clients know.
+fn has_signed(above: &CertificateDer<'_>, below: &CertificateDer<'_>) -> bool {
+    let parsed = x509_parser::parse_x509_certificate(below);
+    let (Some(key), Ok((_, below))) = (public_key(above), parsed) else { return false };
+    let (message, signature) = (below.tbs_certificate.as_ref(), &below.signature_value.data);
+    let algorithms = provider().signature_verification_algorithms;
+    algorithms.all.iter().any(|algorithm| algorithm.verify_signature(key, message, signature).is_ok())
 }
 
 /// Beyond name constraints: what may sign further authorities has heirs whose keys nobody here keeps.

@@ -1,5 +1,7 @@
 //! From where the config says that the authority is, to the authority.
 
+use std::io;
+
 use super::{CaError, CertificateAuthority};
 use crate::config::CaSource;
 use crate::name::HostName;
@@ -33,5 +35,21 @@ impl CaSource {
     /// [`CaError`].
     pub fn existing(&self) -> Result<CertificateAuthority, CaError> {
         self.present(&[])
+    }
+
+    /// The same to be shown and handed out: where the key is for others' eyes (a service's), what anybody may know.
+    ///
+    /// # Errors
+    /// [`CaError`].
+    pub fn shown(&self) -> Result<CertificateAuthority, CaError> {
+        match (self.existing(), self) {
+            (Err(CaError::Unreadable { reason, .. }), source) if reason.kind() == io::ErrorKind::PermissionDenied => {
+                match source {
+                    Self::Dir(dir) => CertificateAuthority::load_public(dir),
+                    Self::Pair { cert, .. } => CertificateAuthority::load_public_pair(cert),
+                }
+            }
+            (existing, _) => existing,
+        }
     }
 }

@@ -219,9 +219,13 @@ impl Pair {
 /// [`CaError::Unreadable`], and [`CaError::KeyExposed`] before a byte of the key is used.
 pub(super) fn read_pair(cert: &Path, key: &Path) -> Result<Pair, CaError> {
     let key = read_key(key)?;
-    let cert = fs::read(cert).map_err(|reason| CaError::Unreadable { path: cert.to_owned(), reason })?;
+    Ok(Pair { cert: read_certificate(cert)?, key })
+}
+
+pub(super) fn read_certificate(path: &Path) -> Result<String, CaError> {
+    let cert = fs::read(path).map_err(|reason| CaError::Unreadable { path: path.to_owned(), reason })?;
     // What isn't text is found to be no PEM later, by the name of the file.
-    Ok(Pair { cert: String::from_utf8_lossy(&cert).into_owned(), key })
+    Ok(String::from_utf8_lossy(&cert).into_owned())
 }
 
 pub(super) fn read_key(path: &Path) -> Result<String, CaError> {

@@ -179,6 +179,9 @@ step install "$NAMEWALL" ca install
 echo "fetch-installed $(fetch)"
 step again "$NAMEWALL" ca install
 step gateway "$NAMEWALL" ca install --certificate "$W/gateway.pem"
+step wide "$NAMEWALL" ca install --certificate "$W/wide.pem"
+step named "$NAMEWALL" ca install --certificate "$W/wide.pem" --host com
+step unwide "$NAMEWALL" ca uninstall --certificate "$W/wide.pem"
 step status-installed "$NAMEWALL" ca status --json
 step renew "$NAMEWALL" ca renew --compromised
 step status-renewed "$NAMEWALL" ca status
@@ -208,6 +211,7 @@ async fn the_systems_store_holds_what_is_in_force_and_nothing_else_of_ours() {
     let (other, scratch) = (World::new().await, tempfile::tempdir().unwrap());
     let w = scratch.path();
     fs::copy(other.proxy.ca(), w.join("gateway.pem")).unwrap();
+    self_made(w, &["pypi.org", "com"]);
     shell("mkdir local hooks; cp -a /etc/ssl ssl", w);
     let machine =
         || (fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap(), names("/usr/local/share/ca-certificates"));
@@ -221,12 +225,18 @@ async fn the_systems_store_holds_what_is_in_force_and_nothing_else_of_ours() {
     let said = |name: &str| fs::read_to_string(w.join(name)).unwrap_or_default();
     let all = || ["install", "status-before", "replace", "uninstall", "status-renewed", "links"].map(said).join("\n");
     assert!(output.status.success(), "{}{}{}", stdout(&output), stderr(&output), all());
-    let expected = "fetch-before 000\nstatus-before 1\ninstall 0\nfetch-installed 200\nagain 0\ngateway 0\n\
+    let expected = "fetch-before 000\nstatus-before 1\ninstall 0\nfetch-installed 200\nagain 0\ngateway 0\nwide 3\nnamed 0\nunwide 0\n\
         status-installed 0\nrenew 0\nstatus-renewed 1\nreplace 0\nfetch-renewed 200\nfiles 2\nuninstall 0\n\
         fetch-uninstalled 000\nuninstall-again 1\nstatus-uninstalled 1\n";
     assert_eq!(stdout(&output), expected, "{}", all());
     assert!(said("status-before").contains("to install it: sudo /"), "{}", said("status-before"));
+    assert!(
+        said("install").contains("it may vouch for ") && said("install").contains("pypi.org"),
+        "{}",
+        said("install")
+    );
     assert!(said("again").contains("already installed"), "{}", said("again"));
+    assert!(said("wide").contains("not intercepted (com)"), "{}", said("wide"));
     let status: serde_json::Value = serde_json::from_str(&said("status-installed")).unwrap();
     assert_eq!((&status["installed"], status["others"].as_array().unwrap().len()), (&true.into(), 1), "{status}");
     let renewed = said("status-renewed");
@@ -268,6 +278,75 @@ async fn who_may_not_change_the_store_is_told_the_command() {
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let command = format!("sudo {BINARY} ca install --certificate {}", certificate.canonicalize().unwrap().display());
     assert!(stderr(&output).contains(&command), "{}", stderr(&output));
+}
+
+/// Confined to names, and made by nobody of ours.
+fn self_made(dir: &Path, names: &[&str]) -> PathBuf {
+    let permitted: String = names.iter().map(|name| format!("permitted;DNS:{name},")).collect();
+    shell(
+        &format!(
+            "openssl req -x509 -newkey rsa:2048 -nodes -keyout wide-key.pem -out wide.pem -days 9 -subj /O=namewall/CN=wide \
+             -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign \
+             -addext nameConstraints=critical,{permitted}excluded\\;IP:0.0.0.0/0.0.0.0,excluded\\;IP:::/:: 2>/dev/null"
+        )
+        .replace("permitted;", "permitted\\;"),
+        dir,
+    );
+    dir.join("wide.pem")
+}
+
+#[test]
+fn what_could_vouch_for_the_whole_web_is_not_installed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let wide = self_made(scratch.path(), &["pypi.org", "com", "org"]);
+    let install = |arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(["ca", "install", "--certificate"]).args(arguments).env_clear().env("HOME", scratch.path());
+        // Refused before the store is so much as looked at.
+        stderr(&command.output().unwrap())
+    };
+    let said = install(&[wide.to_str().unwrap()]);
+    assert!(said.contains("not intercepted (com, org): don't install it"), "{said}");
+    // What isn't there, or is no certificate, is no matter of our own authority's.
+    let said = install(&["/nonexistent.pem"]);
+    assert!(said.contains("there is no file `/nonexistent.pem`") && !said.contains("ca init"), "{said}");
+    for none in ["/dev/null", scratch.path().join("wide-key.pem").to_str().unwrap()] {
+        let said = install(&[none]);
+        assert!(said.contains("holds no certificate") && !said.contains("ca renew"), "{said}");
+    }
+}
+
+/// As beside a service: its folder can be looked into, and its keys can't be read.
+#[tokio::test]
+async fn who_may_not_read_the_key_is_shown_and_given_the_certificates() {
+    if !has_root() {
+        return eprintln!("skipped: it takes root to be somebody else");
+    }
+    let world = World::new().await;
+    let scratch = tempfile::tempdir().unwrap();
+    succeeds(&namewall(&world, &["ca", "renew"]));
+    for name in ["ca.pem", "ca-key.pem", "ca-next.pem"] {
+        fs::copy(ca_dir(&world).join(name), scratch.path().join(name)).unwrap();
+    }
+    let config = scratch.path().join("namewall.toml");
+    fs::write(&config, format!("[ca]\ndir = {:?}\n", scratch.path())).unwrap();
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(["--config", config.to_str().unwrap(), "ca"]).args(arguments).current_dir("/").env_clear();
+        command.uid(65534).gid(65534).stdin(Stdio::null()).output()
+    };
+    let Ok(shown) = as_nobody(&["show"]) else { return eprintln!("skipped: a binary that nobody may run") };
+    let shown = succeeds(&shown);
+    assert!(shown.contains("may sign for ") && shown.contains("\nnext         signs from a moment on"), "{shown}");
+    let both = fs::read_to_string(scratch.path().join("ca.pem")).unwrap();
+    assert_eq!(succeeds(&as_nobody(&["export"]).unwrap()), both);
+    let bundle = succeeds(&as_nobody(&["export", "--bundle"]).unwrap());
+    assert!(bundle.ends_with(&both) && bundle.len() > both.len());
+    if Path::new("/usr/sbin/update-ca-certificates").exists() {
+        let status = as_nobody(&["status"]).unwrap();
+        assert!(status.status.code() == Some(1) && stdout(&status).contains("\nnext "), "{}", stderr(&status));
+    }
 }
 
 fn has_root() -> bool {

@@ -36,7 +36,7 @@ pub(super) enum Action {
     /// Let a new one follow it, for the hosts that the config names now
     Renew(renew::Renew),
     /// Put its certificate in the system's trust store (never its key)
-    Install(store::Which),
+    Install(store::Install),
     /// Take it out of there
     Uninstall(store::Which),
     /// Say whether the store holds it, which others, and when it ends
@@ -45,7 +45,7 @@ pub(super) enum Action {
 
 pub(super) fn run(action: &Action, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     match action {
-        Action::Install(which) => store::install(which, common, console),
+        Action::Install(install) => store::install(install, common, console),
         Action::Uninstall(which) => store::uninstall(which, common, console),
         Action::Status(status) => store::status(status, common, console),
         Action::Init { from_organisation: true } => organisation::request(&common.settings()?, console),
@@ -60,13 +60,13 @@ pub(super) fn run(action: &Action, common: &Common, console: &Console) -> Result
         // Showing an authority that doesn't cover a new host must still be possible.
         Action::Show => {
             let settings = common.settings()?;
-            show::show(&settings.ca.existing()?, &settings, console)
+            show::show(&settings.ca.shown()?, &settings, console)
         }
         Action::Export { bundle: false } => {
-            Ok(console.text(&common.settings()?.ca.existing()?.trusted_pem()).map(|()| Outcome::Fine)?)
+            Ok(console.text(&common.settings()?.ca.shown()?.trusted_pem()).map(|()| Outcome::Fine)?)
         }
         Action::Export { bundle: true } => {
-            Ok(console.text(&bundle_pem(&common.settings()?.ca.existing()?)?).map(|()| Outcome::Fine)?)
+            Ok(console.text(&bundle_pem(&common.settings()?.ca.shown()?)?).map(|()| Outcome::Fine)?)
         }
     }
 }

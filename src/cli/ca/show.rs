@@ -23,6 +23,12 @@ pub(super) fn show(
         ))?;
         describe(&successor.authority, console)?;
     }
+    if let Some(next) = authority.announced() {
+        console.line("")?;
+        console
+            .line("next         signs from a moment on that only who may read the keys is told; both are handed out")?;
+        describe(next, console)?;
+    }
     Ok(Outcome::Fine)
 }
 

@@ -10,9 +10,12 @@ use rustls::pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
 
 use super::StoreError;
+use crate::name::HostName;
 use crate::tls::bundle::is_namewalls;
 use crate::tls::certificate::CaCertificate;
 use crate::tls::error::{CaError, Remedy};
+
+const VOUCHED_FOR: &str = "don't install it, unless you want it to vouch for them: name each with `--host`";
 
 /// A certificate file and the authorities in it.
 #[derive(Debug)]
@@ -48,6 +51,19 @@ impl Source {
         }
         let certificates = ders.iter().map(|der| read(der, path)).collect::<Result<_, _>>()?;
         Ok(Self { path: absolute(path), certificates })
+    }
+
+    /// Checks that they can vouch for nothing but `hosts`.
+    ///
+    /// # Errors
+    /// [`CaError::TooWide`].
+    pub fn check_within(&self, hosts: &[HostName]) -> Result<(), StoreError> {
+        Ok(self.certificates.iter().try_for_each(|held| held.0.check_within(hosts, &self.path, VOUCHED_FOR))?)
+    }
+
+    /// What they can vouch for beyond `hosts`.
+    pub fn beyond(&self, hosts: &[HostName]) -> impl Iterator<Item = String> {
+        self.certificates.iter().flat_map(|held| held.0.constraints.beyond(hosts))
     }
 
     /// Where they stand.
@@ -88,6 +104,12 @@ impl Held {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         self.0.fingerprint()
+    }
+
+    /// The hosts that it may vouch for, with their sub-domains.
+    #[must_use]
+    pub fn permitted_hosts(&self) -> &[String] {
+        self.0.constraints.permitted()
     }
 
     /// Its last second.
