@@ -296,7 +296,7 @@ fn tell_of_own(own: &Own, prepared: &Prepared, console: &Console) {
     for file in &own.uv_proxies {
         let file = file.display();
         console.error(format_args!(
-            "namewall: {file} has an `https-proxy`, which uv prefers: uv goes past namewall; remove it"
+            "namewall: {file} has a proxy of its own, which uv prefers: uv goes past namewall; remove it"
         ));
     }
     for (named_by, path) in &own.missing {

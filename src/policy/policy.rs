@@ -11,6 +11,7 @@ use super::inventory::{Inventory, Names};
 use super::lookalikes::Lookalikes;
 use super::matcher::{List, Matcher, PatternId};
 use super::pattern::{FilePattern, Kind, Pattern};
+use super::releases::includes;
 use super::rule::{Mode, Rule};
 use super::verdict::{Match, Verdict};
 use crate::name::{FileName, NameRef, Subject};
@@ -236,7 +237,7 @@ impl Policy {
             let Some(versions) = versions else { return !matches!(asked, Asked::Release(_)) };
             match &*asked_versions {
                 Versions::All => false,
-                Versions::These(these) => these.iter().any(|version| versions.contains(version)),
+                Versions::These(these) => these.iter().any(|version| includes(versions, version)),
                 Versions::Unknown => {
                     doubtful.push(*id);
                     true

@@ -2,9 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use pep440_rs::{LocalSegment, Prerelease, PrereleaseKind, Version, VersionSpecifier, VersionSpecifiers};
+use pep440_rs::{LocalSegment, Operator, Prerelease, PrereleaseKind, Version, VersionSpecifier, VersionSpecifiers};
 
 use super::verdict::Match;
+
+/// Whether `version` is one of `specifiers`. PEP 440 compares releases as if the shorter had zeros behind it; the library
+/// takes `2` for a `2.1.*`, so that the zeros are written out for it here.
+#[must_use]
+pub(super) fn includes(specifiers: &VersionSpecifiers, version: &Version) -> bool {
+    specifiers.iter().all(|specifier| {
+        let missing = specifier.version().release().len().saturating_sub(version.release().len());
+        if missing == 0 || *specifier.operator() == Operator::ExactEqual {
+            return specifier.contains(version);
+        }
+        let padded = version.release().iter().copied().chain(std::iter::repeat_n(0, missing));
+        specifier.contains(&version.clone().with_release(padded))
+    })
+}
 
 /// Whether there could be a version that `wanted` takes and none of `hidden` has.
 ///
@@ -16,7 +30,7 @@ pub fn some_left(wanted: &VersionSpecifiers, hidden: &[&VersionSpecifiers]) -> b
     let longest = written().map(|version| version.release().len()).max().unwrap_or_default();
     let first = Version::new([0_u64]);
     let mut versions = written().chain([&first]).flat_map(|version| around(version, longest));
-    versions.any(|version| wanted.contains(&version) && !hidden.iter().any(|hidden| hidden.contains(&version)))
+    versions.any(|version| includes(wanted, &version) && !hidden.iter().any(|hidden| includes(hidden, &version)))
 }
 
 /// `version`, and one from each side of everything that its parts begin.
@@ -129,6 +143,23 @@ mod tests {
     }
 
     #[test]
+    fn a_short_version_has_zeros_behind_it() {
+        for (specifier, version, is_in) in [
+            ("==2.1.*", "2", false),
+            ("==2.0.*", "2", true),
+            ("!=2.0.*", "2", false),
+            ("!=2.1.*", "2", true),
+            ("==2.0.0", "2", true),
+            ("===2.0", "2.0", true),
+            ("==2.1.*", "2.1.3rc1", true),
+            (">=2.0.1", "2", false),
+        ] {
+            let version: Version = version.parse().unwrap();
+            assert_eq!(includes(&specifiers(specifier), &version), is_in, "{version} in {specifier}");
+        }
+    }
+
+    #[test]
     fn what_takes_another() {
         for (hidden, version, other) in [
             ("==1.26.5", Some("1.26.5"), "urllib3!=1.26.5"),
@@ -160,7 +191,7 @@ mod tests {
         #[test]
         fn whatever_is_left_is_seen(wanted in specifier(), hidden in specifier(), version in VERSION) {
             let version = Version::from_str(&version).unwrap();
-            if wanted.contains(&version) && !hidden.contains(&version) {
+            if includes(&wanted, &version) && !includes(&hidden, &version) {
                 prop_assert!(some_left(&wanted, &[&hidden]), "{version} is in {wanted} and not in {hidden}");
             }
         }

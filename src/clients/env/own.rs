@@ -115,7 +115,8 @@ fn names_a_proxy(file: &Path) -> bool {
         true => table.get("tool").and_then(|tool| tool.get("uv")).and_then(toml::Value::as_table),
         false => Some(&table),
     };
-    settings.is_some_and(|settings| settings.contains_key("https-proxy"))
+    // With `http-proxy` alone uv heeds no `HTTPS_PROXY` either (seen with 0.13.9).
+    settings.is_some_and(|settings| ["https-proxy", "http-proxy"].iter().any(|key| settings.contains_key(*key)))
 }
 
 fn expanded(path: &str, environment: &Environment) -> PathBuf {
