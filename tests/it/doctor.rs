@@ -349,6 +349,59 @@ async fn a_protected_name_is_not_stopped() {
     assert!(shell.world.leaked().is_empty(), "{:?}", shell.world.leaked());
 }
 
+/// Rules that hide files or releases of the name, and leave its page to PyPI.
+#[tokio::test]
+async fn a_name_that_is_hidden_in_part_is_not_carried_to_pypi() {
+    for rules in [
+        "[[protect]]\nid = \"acme\"\nfiles = [\"re:acme_.*[.]whl\"]\n",
+        "[[protect]]\nid = \"acme\"\nnames = [\"acme-*\"]\nversions = \"<5\"\n",
+    ] {
+        let mut shell = Shell::before(World::with(pypi(), rules).await).await;
+        shell.config = shell.config.replace(RULES, "[[protect]]\nid = \"acme\"\nnames = [\"acme-two\"]\n");
+        let output = shell.doctor(&["-q"]).await;
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("acme-two is not protected there: no rule of the proxy hides the project"), "{said}");
+        let log = format!("{:?}", shell.world.standin.log());
+        assert!(log.contains("robots.txt") && !log.contains("acme"), "{log}");
+    }
+}
+
+/// A rule that is as wide as the name of the file that clients ask for.
+#[tokio::test]
+async fn a_rule_that_refuses_what_clients_ask_for() {
+    let rules = format!("{RULES}[[protect]]\nid = \"wide\"\nfiles = [\"*-0-py3-none-any.whl\"]\n");
+    let world = World::with(pypi(), &rules).await;
+    let wheel = "/.well-known/namewall/namewall_doctor-0-py3-none-any.whl";
+    for host in ["pypi.org", "files.pythonhosted.org"] {
+        let answer = world.ask(Ask::get(host, wheel)).await;
+        assert_eq!((answer.status.as_u16(), answer.header("namewall-rule")), (403, "wide"), "{host}");
+        let reason = answer.reason.unwrap_or_default();
+        assert!(reason.contains("is protected by namewall rule wide"), "which pip shows: {reason}");
+    }
+    let mut shell = Shell::before(world).await;
+    shell.config = shell.config.replace(RULES, &rules);
+    shell.program(
+        "uv",
+        "case \"$*\" in --version) echo 'uv 0.13.9 (linux)';; *) echo 'it is protected by namewall rule wide';; esac",
+    );
+    let output = shell.doctor(&[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(shell.world.leaked().is_empty(), "{:?}", shell.world.leaked());
+}
+
+/// Whatever rules are in force, the greeting itself is given, and of a project it is said whether it is hidden.
+#[tokio::test]
+async fn the_greeting_tells_of_projects() {
+    let world = World::with(pypi(), "[[protect]]\nid = \"all\"\nnames = [\"namewall\", \"acme\"]\n").await;
+    for (path, rule) in [("", ""), ("/project/acme", "all"), ("/project/other", ""), ("/project/acme-0.zip", "")] {
+        let answer = world.ask(Ask::get("pypi.org", &format!("/.well-known/namewall{path}"))).await;
+        let told = answer.headers.get("namewall-rule").map_or("", |rule| rule.to_str().unwrap());
+        assert_eq!((answer.status.as_u16(), told), (403, rule), "{path}");
+    }
+    assert!(world.standin.log().is_empty(), "{:?}", world.standin.log());
+}
+
 #[tokio::test]
 async fn pypi_is_not_reached_through_it() {
     let world = World::adjusted(pypi(), RULES, |settings| {
