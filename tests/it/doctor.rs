@@ -395,7 +395,7 @@ async fn a_rule_that_refuses_what_clients_ask_for() {
 async fn the_greeting_tells_of_projects() {
     let world = World::with(pypi(), "[[protect]]\nid = \"all\"\nnames = [\"namewall\", \"acme\"]\n").await;
     for (path, rule) in [("", ""), ("/project/acme", "all"), ("/project/other", ""), ("/project/acme-0.zip", "")] {
-        let answer = world.ask(Ask::get("pypi.org", &format!("/.well-known/namewall{path}"))).await;
+        let answer = world.ask(Ask::get("pypi.org", format!("/.well-known/namewall{path}"))).await;
         let told = answer.headers.get("namewall-rule").map_or("", |rule| rule.to_str().unwrap());
         assert_eq!((answer.status.as_u16(), told), (403, rule), "{path}");
     }
@@ -489,6 +489,52 @@ async fn a_program_that_hangs_is_left() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let line = "! poetry: `poetry --version` said nothing within 3 s, and was stopped\n      poetry --version";
     assert!(text(&output).contains(line), "{}", text(&output));
+}
+
+/// The Python of these tests, as whatever name they give it.
+#[cfg(unix)]
+async fn python() -> String {
+    let mut python = Command::new("python3");
+    let output = python.args(["-c", "import sys; print(sys.executable)"]).output().await.unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// `python3 -m` looks for modules where it stands: not in the folder of somebody's project.
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_of_the_current_folder_is_run() {
+    let shell = Shell::good().await;
+    let python = python().await;
+    let marker = shell.path("marker");
+    let evil = format!("open({marker:?}, 'w').close()\nprint('pip 99.0 from /evil (python 3.99)')\n");
+    for module in ["pip.py", "venv.py", "ensurepip.py"] {
+        std::fs::write(shell.path(module), &evil).unwrap();
+    }
+    shell.program("python3", &format!("exec {python} \"$@\""));
+    let output = shell.doctor(&[]).await;
+    assert!(!text(&output).contains("/evil") && !text(&output).contains("99.0"), "{}", text(&output));
+    assert!(!marker.exists(), "doctor ran a file of the current folder");
+    // It ends where the Python has told what it can import.
+    shell.program("python3", &format!("exec {python} -c \"$2; sys.exit(1)\""));
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_namewall"));
+    demo.arg("demo").current_dir(shell.home.path()).env_clear().envs(&shell.variables).kill_on_drop(true);
+    let output = demo.stdin(Stdio::null()).output().await.unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("python3"), "{output:?}");
+    assert!(!marker.exists(), "the demo ran a file of the current folder");
+}
+
+/// A daemon that a client starts keeps the pipe open that it was born with.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_program_leaves_behind_is_ended() {
+    let shell = Shell::good().await;
+    let pid = shell.path("pid");
+    shell.program("hatch", &format!("/bin/sleep 300 & echo $! > {}; echo 'Hatch, version 1.18.2'", pid.display()));
+    let output = shell.doctor(&["--timeout", "20"]).await;
+    assert!(text(&output).contains("hatch 1.18.2: not asked"), "{}", text(&output));
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ use rustls::RootCertStore;
 use tokio::task::JoinSet;
 
 use self::installed::{Client, Stack, installed};
+pub(crate) use self::program::neutral_folder;
 use self::proxies::Proxies;
 pub(crate) use self::report::{Check, Group, Report, Status};
 pub(crate) use self::sighting::INDEX;
