@@ -262,6 +262,65 @@ async fn entries_of_no_proxy_lead_past() {
 }
 
 #[tokio::test]
+async fn entries_of_no_proxy_are_split_as_the_widest_client_does() {
+    let mut shell = Shell::good().await;
+    shell.set("NO_PROXY", "corp.example pypi.org").set("no_proxy", "localhost\n.pythonhosted.org\tcorp.example");
+    let trouble = shell.trouble(1).await;
+    for part in [
+        "✗ NO_PROXY leads past the proxy to PyPI's hosts: pypi.org\n      export NO_PROXY='corp.example'\n",
+        "hosts: .pythonhosted.org\n      export no_proxy='localhost,corp.example'\n",
+    ] {
+        assert!(trouble.contains(part), "{part}: {trouble}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_no_proxy_that_is_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let shell = Shell::good().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
+    command.args(["doctor", "--offline"]).current_dir(shell.home.path()).env_clear().envs(&shell.variables);
+    command.env("NO_PROXY", std::ffi::OsStr::from_bytes(b"pypi.org,\xff")).kill_on_drop(true);
+    let output = command.output().await.unwrap();
+    assert!(text(&output).contains("! NO_PROXY is not UTF-8"), "{}", text(&output));
+}
+
+/// uv prefers what its files say to all variables, wherever they are.
+#[tokio::test]
+async fn a_proxy_of_uvs_own() {
+    let mut shell = Shell::good().await;
+    let proxy = format!("http://{}", shell.world.address());
+    std::fs::create_dir_all(shell.path(".config/uv")).unwrap();
+    let (users, projects, pyproject) =
+        (shell.path(".config/uv/uv.toml"), shell.path("uv.toml"), shell.path("pyproject.toml"));
+    for (file, table) in [(&users, ""), (&projects, ""), (&pyproject, "[tool.uv]\n")] {
+        std::fs::write(file, format!("{table}https-proxy = \"http://ann:s3cret@127.0.0.1:1\"\n")).unwrap();
+        let trouble = shell.trouble(1).await;
+        let line = "✗ uv has a proxy of its own, which it prefers to the shell's: http://127.0.0.1:1 (";
+        assert!(trouble.contains(line) && trouble.contains("UV_NO_CONFIG=1"), "{trouble}");
+        assert!(!trouble.contains("s3cret"), "{trouble}");
+        shell.set("UV_NO_CONFIG", "1");
+        assert!(!shell.trouble(0).await.contains("of its own"));
+        shell.unset(&["UV_NO_CONFIG"]);
+        std::fs::write(file, format!("{table}http-proxy = {proxy:?}\n")).unwrap();
+        let trouble = shell.trouble(1).await;
+        assert!(
+            trouble.contains("✗ uv has a proxy of its own for http://, and with it asks PyPI without"),
+            "{trouble}"
+        );
+        std::fs::write(file, format!("{table}http-proxy = {proxy:?}\nhttps-proxy = {proxy:?}\n")).unwrap();
+        shell.trouble(0).await;
+        // Without a proxy beside it, it says nothing; with one, it leads past that.
+        std::fs::write(file, format!("{table}no-proxy = [\"pypi.org\"]\n")).unwrap();
+        shell.trouble(0).await;
+        std::fs::write(file, format!("{table}no-proxy = [\"pypi.org\"]\nhttps-proxy = {proxy:?}\n")).unwrap();
+        assert!(shell.trouble(1).await.contains("uv is led past the proxy to PyPI's hosts by pypi.org"));
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_two_cases_differ() {
     let mut shell = Shell::good().await;
     let other = plain_proxy(shell.world.standin.address()).await;

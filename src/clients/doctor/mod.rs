@@ -141,7 +141,7 @@ async fn settings_of(
         checks = pip_config::checks(pip, &entries, facts, proxies, trust, shown);
         settings.extend(pip_config::settings(&entries));
     }
-    checks.extend(settings::checks(&settings, &files, facts));
+    checks.extend(settings::checks(&settings, &files, facts, proxies));
     checks
 }
 
