@@ -371,6 +371,33 @@ async fn an_authority_that_has_expired() {
     insta::assert_snapshot!("an_expired_authority", shell.trouble(1).await);
 }
 
+/// An ordinary user beside the service of the machine: what it shows is believed, and its key is none of the user's.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_key_is_the_services() {
+    use std::os::unix::fs::PermissionsExt;
+    let shell = Shell::good().await;
+    let folder = shell.world.proxy.ca().parent().unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(&folder.join("ca-key.pem"), if is_root { 0o600 } else { 0o000 });
+    [folder, folder.parent().unwrap(), shell.home.path()].iter().for_each(|folder| mode(folder, 0o755));
+    let config = shell.path("namewall.toml");
+    std::fs::write(&config, &shell.config).unwrap();
+    let binary = shell.path("namewall");
+    std::fs::copy(env!("CARGO_BIN_EXE_namewall"), &binary).unwrap();
+    let mut command = Command::new(&binary);
+    if is_root {
+        command.uid(65534).gid(65534);
+    }
+    command.args(["doctor", "--config"]).arg(&config).current_dir(shell.home.path()).env_clear();
+    let output = command.envs(&shell.variables).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    for part in ["– this machine's CA was not looked at: its key is the service's", "✓ acme is stopped there"] {
+        assert!(text(&output).contains(part), "{}", text(&output));
+    }
+}
+
 fn expired_authority(folder: &Path) {
     use rcgen::{
         BasicConstraints, CertificateParams, CidrSubnet, DnType, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose,
