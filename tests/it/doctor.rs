@@ -262,6 +262,65 @@ async fn entries_of_no_proxy_lead_past() {
 }
 
 #[tokio::test]
+async fn entries_of_no_proxy_are_split_as_the_widest_client_does() {
+    let mut shell = Shell::good().await;
+    shell.set("NO_PROXY", "corp.example pypi.org").set("no_proxy", "localhost\n.pythonhosted.org\tcorp.example");
+    let trouble = shell.trouble(1).await;
+    for part in [
+        "✗ NO_PROXY leads past the proxy to PyPI's hosts: pypi.org\n      export NO_PROXY='corp.example'\n",
+        "hosts: .pythonhosted.org\n      export no_proxy='localhost,corp.example'\n",
+    ] {
+        assert!(trouble.contains(part), "{part}: {trouble}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_no_proxy_that_is_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let shell = Shell::good().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
+    command.args(["doctor", "--offline"]).current_dir(shell.home.path()).env_clear().envs(&shell.variables);
+    command.env("NO_PROXY", std::ffi::OsStr::from_bytes(b"pypi.org,\xff")).kill_on_drop(true);
+    let output = command.output().await.unwrap();
+    assert!(text(&output).contains("! NO_PROXY is not UTF-8"), "{}", text(&output));
+}
+
+/// uv prefers what its files say to all variables, wherever they are.
+#[tokio::test]
+async fn a_proxy_of_uvs_own() {
+    let mut shell = Shell::good().await;
+    let proxy = format!("http://{}", shell.world.address());
+    std::fs::create_dir_all(shell.path(".config/uv")).unwrap();
+    let (users, projects, pyproject) =
+        (shell.path(".config/uv/uv.toml"), shell.path("uv.toml"), shell.path("pyproject.toml"));
+    for (file, table) in [(&users, ""), (&projects, ""), (&pyproject, "[tool.uv]\n")] {
+        std::fs::write(file, format!("{table}https-proxy = \"http://ann:s3cret@127.0.0.1:1\"\n")).unwrap();
+        let trouble = shell.trouble(1).await;
+        let line = "✗ uv has a proxy of its own, which it prefers to the shell's: http://127.0.0.1:1 (";
+        assert!(trouble.contains(line) && trouble.contains("UV_NO_CONFIG=1"), "{trouble}");
+        assert!(!trouble.contains("s3cret"), "{trouble}");
+        shell.set("UV_NO_CONFIG", "1");
+        assert!(!shell.trouble(0).await.contains("of its own"));
+        shell.unset(&["UV_NO_CONFIG"]);
+        std::fs::write(file, format!("{table}http-proxy = {proxy:?}\n")).unwrap();
+        let trouble = shell.trouble(1).await;
+        assert!(
+            trouble.contains("✗ uv has a proxy of its own for http://, and with it asks PyPI without"),
+            "{trouble}"
+        );
+        std::fs::write(file, format!("{table}http-proxy = {proxy:?}\nhttps-proxy = {proxy:?}\n")).unwrap();
+        shell.trouble(0).await;
+        // Without a proxy beside it, it says nothing; with one, it leads past that.
+        std::fs::write(file, format!("{table}no-proxy = [\"pypi.org\"]\n")).unwrap();
+        shell.trouble(0).await;
+        std::fs::write(file, format!("{table}no-proxy = [\"pypi.org\"]\nhttps-proxy = {proxy:?}\n")).unwrap();
+        assert!(shell.trouble(1).await.contains("uv is led past the proxy to PyPI's hosts by pypi.org"));
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_two_cases_differ() {
     let mut shell = Shell::good().await;
     let other = plain_proxy(shell.world.standin.address()).await;
@@ -312,6 +371,33 @@ async fn an_authority_that_has_expired() {
     insta::assert_snapshot!("an_expired_authority", shell.trouble(1).await);
 }
 
+/// An ordinary user beside the service of the machine: what it shows is believed, and its key is none of the user's.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_key_is_the_services() {
+    use std::os::unix::fs::PermissionsExt;
+    let shell = Shell::good().await;
+    let folder = shell.world.proxy.ca().parent().unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(&folder.join("ca-key.pem"), if is_root { 0o600 } else { 0o000 });
+    [folder, folder.parent().unwrap(), shell.home.path()].iter().for_each(|folder| mode(folder, 0o755));
+    let config = shell.path("namewall.toml");
+    std::fs::write(&config, &shell.config).unwrap();
+    let binary = shell.path("namewall");
+    std::fs::copy(env!("CARGO_BIN_EXE_namewall"), &binary).unwrap();
+    let mut command = Command::new(&binary);
+    if is_root {
+        command.uid(65534).gid(65534);
+    }
+    command.args(["doctor", "--config"]).arg(&config).current_dir(shell.home.path()).env_clear();
+    let output = command.envs(&shell.variables).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    for part in ["– this machine's CA was not looked at: its key is the service's", "✓ acme is stopped there"] {
+        assert!(text(&output).contains(part), "{}", text(&output));
+    }
+}
+
 fn expired_authority(folder: &Path) {
     use rcgen::{
         BasicConstraints, CertificateParams, CidrSubnet, DnType, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose,
@@ -347,6 +433,59 @@ async fn a_protected_name_is_not_stopped() {
     let shell = Shell::before(world).await;
     insta::assert_snapshot!("a_protected_name_is_not_stopped", shell.trouble(1).await);
     assert!(shell.world.leaked().is_empty(), "{:?}", shell.world.leaked());
+}
+
+/// Rules that hide files or releases of the name, and leave its page to PyPI.
+#[tokio::test]
+async fn a_name_that_is_hidden_in_part_is_not_carried_to_pypi() {
+    for rules in [
+        "[[protect]]\nid = \"acme\"\nfiles = [\"re:acme_.*[.]whl\"]\n",
+        "[[protect]]\nid = \"acme\"\nnames = [\"acme-*\"]\nversions = \"<5\"\n",
+    ] {
+        let mut shell = Shell::before(World::with(pypi(), rules).await).await;
+        shell.config = shell.config.replace(RULES, "[[protect]]\nid = \"acme\"\nnames = [\"acme-two\"]\n");
+        let output = shell.doctor(&["-q"]).await;
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("acme-two is not protected there: no rule of the proxy hides the project"), "{said}");
+        let log = format!("{:?}", shell.world.standin.log());
+        assert!(log.contains("robots.txt") && !log.contains("acme"), "{log}");
+    }
+}
+
+/// A rule that is as wide as the name of the file that clients ask for.
+#[tokio::test]
+async fn a_rule_that_refuses_what_clients_ask_for() {
+    let rules = format!("{RULES}[[protect]]\nid = \"wide\"\nfiles = [\"*-0-py3-none-any.whl\"]\n");
+    let world = World::with(pypi(), &rules).await;
+    let wheel = "/.well-known/namewall/namewall_doctor-0-py3-none-any.whl";
+    for host in ["pypi.org", "files.pythonhosted.org"] {
+        let answer = world.ask(Ask::get(host, wheel)).await;
+        assert_eq!((answer.status.as_u16(), answer.header("namewall-rule")), (403, "wide"), "{host}");
+        let reason = answer.reason.unwrap_or_default();
+        assert!(reason.contains("is protected by namewall rule wide"), "which pip shows: {reason}");
+    }
+    let mut shell = Shell::before(world).await;
+    shell.config = shell.config.replace(RULES, &rules);
+    shell.program(
+        "uv",
+        "case \"$*\" in --version) echo 'uv 0.13.9 (linux)';; *) echo 'it is protected by namewall rule wide';; esac",
+    );
+    let output = shell.doctor(&[]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(shell.world.leaked().is_empty(), "{:?}", shell.world.leaked());
+}
+
+/// Whatever rules are in force, the greeting itself is given, and of a project it is said whether it is hidden.
+#[tokio::test]
+async fn the_greeting_tells_of_projects() {
+    let world = World::with(pypi(), "[[protect]]\nid = \"all\"\nnames = [\"namewall\", \"acme\"]\n").await;
+    for (path, rule) in [("", ""), ("/project/acme", "all"), ("/project/other", ""), ("/project/acme-0.zip", "")] {
+        let answer = world.ask(Ask::get("pypi.org", format!("/.well-known/namewall{path}"))).await;
+        let told = answer.headers.get("namewall-rule").map_or("", |rule| rule.to_str().unwrap());
+        assert_eq!((answer.status.as_u16(), told), (403, rule), "{path}");
+    }
+    assert!(world.standin.log().is_empty(), "{:?}", world.standin.log());
 }
 
 #[tokio::test]
@@ -436,6 +575,52 @@ async fn a_program_that_hangs_is_left() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let line = "! poetry: `poetry --version` said nothing within 3 s, and was stopped\n      poetry --version";
     assert!(text(&output).contains(line), "{}", text(&output));
+}
+
+/// The Python of these tests, as whatever name they give it.
+#[cfg(unix)]
+async fn python() -> String {
+    let mut python = Command::new("python3");
+    let output = python.args(["-c", "import sys; print(sys.executable)"]).output().await.unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// `python3 -m` looks for modules where it stands: not in the folder of somebody's project.
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_of_the_current_folder_is_run() {
+    let shell = Shell::good().await;
+    let python = python().await;
+    let marker = shell.path("marker");
+    let evil = format!("open({marker:?}, 'w').close()\nprint('pip 99.0 from /evil (python 3.99)')\n");
+    for module in ["pip.py", "venv.py", "ensurepip.py"] {
+        std::fs::write(shell.path(module), &evil).unwrap();
+    }
+    shell.program("python3", &format!("exec {python} \"$@\""));
+    let output = shell.doctor(&[]).await;
+    assert!(!text(&output).contains("/evil") && !text(&output).contains("99.0"), "{}", text(&output));
+    assert!(!marker.exists(), "doctor ran a file of the current folder");
+    // It ends where the Python has told what it can import.
+    shell.program("python3", &format!("exec {python} -c \"$2; sys.exit(1)\""));
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_namewall"));
+    demo.arg("demo").current_dir(shell.home.path()).env_clear().envs(&shell.variables).kill_on_drop(true);
+    let output = demo.stdin(Stdio::null()).output().await.unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("python3"), "{output:?}");
+    assert!(!marker.exists(), "the demo ran a file of the current folder");
+}
+
+/// A daemon that a client starts keeps the pipe open that it was born with.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_program_leaves_behind_is_ended() {
+    let shell = Shell::good().await;
+    let pid = shell.path("pid");
+    shell.program("hatch", &format!("/bin/sleep 300 & echo $! > {}; echo 'Hatch, version 1.18.2'", pid.display()));
+    let output = shell.doctor(&["--timeout", "20"]).await;
+    assert!(text(&output).contains("hatch 1.18.2: not asked"), "{}", text(&output));
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
 }
 
 #[tokio::test]

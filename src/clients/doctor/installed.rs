@@ -65,7 +65,11 @@ impl Client {
     pub(super) fn command(&self, arguments: &[String], environment: &Environment) -> Command {
         let before = self.arguments.iter().map(|&argument| argument.to_owned());
         let all: Vec<String> = before.chain(arguments.iter().cloned()).collect();
-        program::command(&self.program, &all, environment)
+        let mut command = program::command(&self.program, &all, environment);
+        if self.arguments.contains(&"-m") {
+            command.env("PYTHONSAFEPATH", "1");
+        }
+        command
     }
 }
 

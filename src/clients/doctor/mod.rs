@@ -27,6 +27,7 @@ use rustls::RootCertStore;
 use tokio::task::JoinSet;
 
 use self::installed::{Client, Stack, installed};
+pub(crate) use self::program::neutral_folder;
 use self::proxies::Proxies;
 pub(crate) use self::report::{Check, Group, Report, Status};
 pub(crate) use self::sighting::INDEX;
@@ -140,7 +141,7 @@ async fn settings_of(
         checks = pip_config::checks(pip, &entries, facts, proxies, trust, shown);
         settings.extend(pip_config::settings(&entries));
     }
-    checks.extend(settings::checks(&settings, &files, facts));
+    checks.extend(settings::checks(&settings, &files, facts, proxies));
     checks
 }
 

@@ -6,12 +6,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use crate::config::environment::Environment;
 
 /// More than any of them says.
 const MAX_OUTPUT: u64 = 256 * 1024;
+/// How long the pipes of a program that has ended are read.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What came of a run.
 #[derive(Debug)]
@@ -31,10 +33,16 @@ pub(super) fn find(name: &str, environment: &Environment) -> Option<PathBuf> {
     folders.map(|folder| folder.join(&file)).find(|path| is_program(path))
 }
 
-/// A command with this shell's variables and no others.
+/// A folder that is nobody's project: Python looks for modules where it is started, and package managers for plugins.
+pub(crate) fn neutral_folder(environment: &Environment) -> PathBuf {
+    let system = environment.var("SystemRoot").filter(|_| cfg!(windows));
+    system.map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
+/// A command with this shell's variables and no others, away from the folder that the user stands in.
 pub(super) fn command(program: &Path, arguments: &[impl AsRef<OsStr>], environment: &Environment) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(environment.clone());
+    command.args(arguments).env_clear().envs(environment.clone()).current_dir(neutral_folder(environment));
     command
 }
 
@@ -48,41 +56,63 @@ pub(super) async fn run(mut command: Command, patience: Duration) -> Ran {
         Ok(child) => child,
         Err(error) => return Ran::Failed(error),
     };
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let all = async { tokio::join!(read(stdout), read(stderr), child.wait()) };
-    let ended = tokio::time::timeout(patience, all).await;
+    let group = child.id();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let reading = async { tokio::join!(read(out, &mut stdout), read(err, &mut stderr)) };
+    let ending = async {
+        let status = child.wait().await;
+        // What it has started and left keeps its pipes open.
+        kill(group);
+        status
+    };
+    let ended = tokio::time::timeout(patience, async {
+        tokio::pin!(reading, ending);
+        tokio::select! {
+            status = &mut ending => {
+                // What has left the group, too, is not waited for: what the program itself said is in the pipe by now.
+                let _what_came = tokio::time::timeout(GRACE, reading).await;
+                status
+            }
+            _ = &mut reading => ending.await,
+        }
+    })
+    .await;
     match ended {
-        Ok((stdout, stderr, Ok(status))) => Ran::Ended { code: status.code(), stdout, stderr },
-        Ok((_, _, Err(error))) => Ran::Failed(error),
+        Ok(Ok(status)) => Ran::Ended { code: status.code(), stdout: text(&stdout), stderr: text(&stderr) },
+        Ok(Err(error)) => Ran::Failed(error),
         Err(_elapsed) => {
-            stop(&mut child).await;
+            kill(group);
+            let _ended = child.kill().await;
             Ran::Hung
         }
     }
 }
 
-async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
-    let mut bytes = Vec::new();
+async fn read(stream: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) {
     if let Some(mut stream) = stream {
-        let _what_came = (&mut stream).take(MAX_OUTPUT).read_to_end(&mut bytes).await;
+        let _what_came = (&mut stream).take(MAX_OUTPUT).read_to_end(bytes).await;
         // The rest is read too: who isn't heard any more stands still.
         let _read = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
-async fn stop(child: &mut Child) {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Pid, Signal, kill_process_group};
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(group) = group {
-            // It may have ended in between.
-            let _sent = kill_process_group(group, Signal::KILL);
-        }
-    }
-    let _ended = child.kill().await;
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
+
+/// Ends a group, by the number of the program that it was made for.
+#[cfg(unix)]
+fn kill(group: Option<u32>) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    if let Some(group) = group.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        // All of it may have ended.
+        let _sent = kill_process_group(group, Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+const fn kill(_group: Option<u32>) {}
 
 #[cfg(unix)]
 fn is_program(path: &Path) -> bool {

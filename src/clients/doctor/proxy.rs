@@ -121,11 +121,12 @@ fn protected(wall: &Wall, name: Option<&ProjectName>, has_config: bool) -> Check
     match stopped {
         Stopped::By(rule) => PROXY.ok(id, format!("{name} is stopped there, page and file, by rule {rule}")),
         Stopped::NoRule => {
-            let message = format!("{name} is not protected there: the proxy has no rule for it (PyPI was not asked)");
+            let message =
+                format!("{name} is not protected there: no rule of the proxy hides the project (PyPI was not asked)");
             PROXY.fail(id, message, format!("namewall explain {name}   # then give the proxy that config"))
         }
-        Stopped::NotHidden(status) => {
-            let message = format!("{name} is protected there, and yet its page is answered {status}");
+        Stopped::NotHidden(what, status) => {
+            let message = format!("{name} is protected there, and yet its {what} is answered {status}");
             PROXY.fail(id, message, "look into the proxy's log, and tell namewall's authors")
         }
         Stopped::Broken(why) => {

@@ -65,7 +65,8 @@ pub(super) async fn reach(
     }
     for host in [INDEX, FILES] {
         let said = ask(client, host, CANARY, environment, patience).await;
-        if said != Said::Greeted {
+        // Stopped by a rule for whatever is called so, it was namewall that answered, too.
+        if !matches!(said, Said::Greeted | Said::Stopped) {
             return trouble(client, host, said, patience);
         }
     }

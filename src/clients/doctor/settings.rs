@@ -1,11 +1,14 @@
 //! The settings that clients keep in files: indexes that nobody looks into, and hosts that are believed blindly.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 use url::Url;
 
 use super::Facts;
+use super::proxies::Proxies;
+use super::proxy_url::ProxyUrl;
 use super::report::{Check, Group};
 use crate::clients::env::leads_past;
 use crate::files::read_text;
@@ -34,8 +37,12 @@ pub(super) enum What {
     Index(String),
     /// Certificates of this host (or of that of a URL) are not looked at.
     Unverified(String),
-    /// This host is asked without the proxy.
+    /// This host is asked without the tool's own proxy.
     Past(String),
+    /// The tool's own proxy for `https://`.
+    Proxy(String),
+    /// Its own for `http://`.
+    PlainProxy,
 }
 
 /// What uv, poetry, pdm and pipenv find in their files, for whoever stands in this folder; and the files.
@@ -57,12 +64,30 @@ pub(super) fn found(facts: &Facts<'_>) -> (Vec<Setting>, Vec<PathBuf>) {
             break;
         }
     }
+    let only = facts.environment.var("UV_CONFIG_FILE");
+    if only.is_some() || is_on(facts.environment.var("UV_NO_CONFIG")) {
+        reader.found.retain(|setting| setting.tool != "uv");
+    }
+    if let Some(only) = only {
+        reader.read(&facts.cwd.join(only), uv);
+    }
     (reader.found, reader.files)
 }
 
+/// As uv reads its switches.
+fn is_on(value: Option<&OsStr>) -> bool {
+    let value = value.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    ["1", "true", "t", "yes", "y", "on"].contains(&&*value)
+}
+
 /// One check of everything that leads past, or that all is well.
-pub(super) fn checks(settings: &[Setting], files: &[PathBuf], facts: &Facts<'_>) -> Vec<Check> {
-    let mut checks: Vec<Check> = settings.iter().filter_map(|setting| of_one(setting, facts)).collect();
+pub(super) fn checks(settings: &[Setting], files: &[PathBuf], facts: &Facts<'_>, proxies: &Proxies) -> Vec<Check> {
+    let beside = Beside {
+        proxy: proxies.followed().0.and_then(|name| proxies.get(name)),
+        https: settings.iter().any(|setting| matches!(setting.what, What::Proxy(_))),
+        http: settings.iter().any(|setting| setting.what == What::PlainProxy),
+    };
+    let mut checks: Vec<Check> = settings.iter().filter_map(|setting| of_one(setting, facts, &beside)).collect();
     if checks.is_empty() {
         let list: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         let read = if list.is_empty() { "no config file of a client".to_owned() } else { list.join(", ") };
@@ -74,7 +99,16 @@ pub(super) fn checks(settings: &[Setting], files: &[PathBuf], facts: &Facts<'_>)
     checks
 }
 
-fn of_one(setting: &Setting, facts: &Facts<'_>) -> Option<Check> {
+/// What a setting has beside it: once uv's files name a proxy of either kind, uv follows no variable any more (measured
+/// with 0.13.9), and without one its `no-proxy` says nothing.
+struct Beside<'a> {
+    /// The shell's.
+    proxy: Option<&'a Result<ProxyUrl, &'static str>>,
+    https: bool,
+    http: bool,
+}
+
+fn of_one(setting: &Setting, facts: &Facts<'_>, beside: &Beside<'_>) -> Option<Check> {
     let Setting { tool, place, what } = setting;
     let hosts: Vec<HostName> = facts.sites.keys().cloned().collect();
     match what {
@@ -92,11 +126,30 @@ fn of_one(setting: &Setting, facts: &Facts<'_>) -> Option<Check> {
             let message = format!("{tool} does not look at the certificate of {host} ({place})");
             Some(CLIENTS.warn(ID, message, format!("remove {host} there: {place}")))
         }
+        What::Proxy(url) => {
+            let own = ProxyUrl::parse(url);
+            if beside.proxy == Some(&own) {
+                return None;
+            }
+            let own = own.map_or_else(|why| format!("(it {why})"), |proxy| proxy.to_string());
+            let message = format!("{tool} has a proxy of its own, which it prefers to the shell's: {own} ({place})");
+            Some(CLIENTS.fail(ID, message, without(place)))
+        }
+        What::PlainProxy => {
+            let message =
+                format!("{tool} has a proxy of its own for http://, and with it asks PyPI without any ({place})");
+            (!beside.https).then(|| CLIENTS.fail(ID, message, without(place)))
+        }
+        What::Past(_) if !beside.https && !beside.http => None,
         What::Past(entry) => {
             let message = format!("{tool} is led past the proxy to PyPI's hosts by {entry} ({place})");
             leads_past(entry, &hosts).then(|| CLIENTS.fail(ID, message, format!("remove {entry} there: {place}")))
         }
     }
+}
+
+fn without(place: &str) -> String {
+    format!("remove the line: {place}   # or: export UV_NO_CONFIG=1")
 }
 
 /// The host of a URL, or `host` or `host:port`. Only that: a URL may hold a password.
@@ -129,6 +182,9 @@ impl Reader {
 
 fn uv(table: &Table) -> Vec<Said> {
     let mut said = Vec::new();
+    said.extend(texts(table.get("https-proxy")).map(|url| ("uv", "https-proxy".to_owned(), What::Proxy(url))));
+    said.extend(texts(table.get("http-proxy")).map(|_| ("uv", "http-proxy".to_owned(), What::PlainProxy)));
+    said.extend(texts(table.get("no-proxy")).map(|host| ("uv", "no-proxy".to_owned(), What::Past(host))));
     for table in [Some(table), table.get("pip").and_then(Value::as_table)].into_iter().flatten() {
         for key in ["index-url", "extra-index-url", "default-index"] {
             said.extend(texts(table.get(key)).map(|url| ("uv", key.to_owned(), What::Index(url))));
@@ -137,7 +193,6 @@ fn uv(table: &Table) -> Vec<Said> {
         said.extend(indexes.map(|url| ("uv", "index.url".to_owned(), What::Index(url.to_owned()))));
         let key = "allow-insecure-host";
         said.extend(texts(table.get(key)).map(|host| ("uv", key.to_owned(), What::Unverified(host))));
-        said.extend(texts(table.get("no-proxy")).map(|host| ("uv", "no-proxy".to_owned(), What::Past(host))));
     }
     said
 }

@@ -1,7 +1,5 @@
 //! The variables of this shell: which proxy they name, whether they agree, and what they lead past it.
 
-use std::ffi::OsStr;
-
 use super::Facts;
 use super::proxies::Proxies;
 use super::proxy_url::ProxyUrl;
@@ -84,11 +82,18 @@ fn all_proxy(proxies: &Proxies) -> Option<Check> {
 }
 
 fn no_proxy(facts: &Facts<'_>) -> Vec<Check> {
-    let set = ["NO_PROXY", "no_proxy"].map(|name| (name, facts.environment.var(name).and_then(OsStr::to_str)));
     let hosts: Vec<HostName> = facts.sites.keys().cloned().collect();
     let mut checks = Vec::new();
-    for (name, value) in set.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-        let entries = value.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    for name in ["NO_PROXY", "no_proxy"] {
+        let Some(value) = facts.environment.var(name) else { continue };
+        let Some(value) = value.to_str() else {
+            let message = format!("{name} is not UTF-8: nobody knows what a client makes of it");
+            checks.push(SHELL.warn(&kebab(name), message, format!("unset {name}")));
+            continue;
+        };
+        // curl splits at blanks and ends of lines, too.
+        let entries = value.split(|letter: char| letter == ',' || letter.is_whitespace());
+        let entries = entries.filter(|entry| !entry.is_empty());
         let (past, kept): (Vec<&str>, Vec<&str>) = entries.partition(|entry| leads_past(entry, &hosts));
         if past.is_empty() {
             continue;

@@ -65,10 +65,10 @@ pub(super) struct Greeting {
 pub(super) enum Stopped {
     /// By this rule, page and file.
     By(String),
-    /// Its rules don't know the name. PyPI was not asked.
+    /// No rule of its hides the project. PyPI was not asked.
     NoRule,
-    /// It says that it protects the name, and the page was answered so.
-    NotHidden(StatusCode),
+    /// It says that it protects the project, and this of it was answered so.
+    NotHidden(&'static str, StatusCode),
     Broken(String),
 }
 
@@ -135,23 +135,27 @@ async fn reached(line: &mut Line, ahead: &mut Option<i64>) -> Result<(), String>
     Ok(())
 }
 
+/// A rule that refuses a file of the name may well let its page through: only of who hides the project it is asked.
 async fn stopped(name: &ProjectName, index: &mut Line, files: &mut Line) -> Stopped {
-    let file = format!("{}-0-py3-none-any.whl", name.as_str().replace('-', "_"));
-    let answer = match files.get(&format!("{GREETING}/{file}")).await {
-        Ok(answer) => answer,
-        Err(broken) => return Stopped::Broken(broken.to_string()),
-    };
-    let rule = answer.field("namewall-rule").to_owned();
+    ask_of(name, index, files).await.unwrap_or_else(|broken| Stopped::Broken(broken.to_string()))
+}
+
+async fn ask_of(name: &ProjectName, index: &mut Line, files: &mut Line) -> Result<Stopped, Broken> {
+    let project = index.get(&format!("{GREETING}/project/{name}")).await?;
+    let rule = project.field("namewall-rule");
     if rule.is_empty() {
-        return Stopped::NoRule;
+        return Ok(Stopped::NoRule);
     }
-    match index.get(&format!("/simple/{name}/")).await {
-        Ok(page) if page.status == StatusCode::NOT_FOUND && page.field("namewall-decision") == "hidden" => {
-            Stopped::By(rule)
-        }
-        Ok(page) => Stopped::NotHidden(page.status),
-        Err(broken) => Stopped::Broken(broken.to_string()),
+    let wheel = format!("{}-0-py3-none-any.whl", name.as_str().replace('-', "_"));
+    let file = files.get(&format!("{GREETING}/{wheel}")).await?;
+    if file.field("namewall-rule").is_empty() {
+        return Ok(Stopped::NotHidden("file", file.status));
     }
+    let page = index.get(&format!("/simple/{name}/")).await?;
+    if page.status != StatusCode::NOT_FOUND || page.field("namewall-decision") != "hidden" {
+        return Ok(Stopped::NotHidden("page", page.status));
+    }
+    Ok(Stopped::By(rule.to_owned()))
 }
 
 /// What a problem document says, or the status.

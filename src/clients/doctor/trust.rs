@@ -1,15 +1,18 @@
 //! Whose certificates the clients of this shell believe: the files that its variables name, and our authority itself.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use time::{Duration, OffsetDateTime};
 
 use super::Facts;
 use super::report::{Check, Group};
 use super::shell::{EXPORT, kebab};
 use crate::clients::env::variables;
+use crate::config::CaSource;
 use crate::name::HostName;
 use crate::tls::held::Held;
 use crate::tls::shown::Shown;
@@ -36,6 +39,8 @@ pub(super) struct Named {
 pub(super) struct Trust {
     pub(super) files: Vec<Named>,
     authority: Option<Result<CertificateAuthority, CaError>>,
+    /// The authority's certificate, where its key is not for us to read.
+    certificate: Option<CertificateDer<'static>>,
 }
 
 impl Trust {
@@ -48,7 +53,10 @@ impl Trust {
                 None => files.push(Named { variables: vec![variable], held: Held::read(&path), path, adds }),
             }
         }
-        Self { files, authority: facts.settings.map(|settings| settings.ca.existing()) }
+        let authority = facts.settings.map(|settings| settings.ca.existing());
+        let hidden = authority.as_ref().is_some_and(|authority| authority.as_ref().is_err_and(is_the_services));
+        let certificate = facts.settings.filter(|_| hidden).and_then(|settings| certificate_of(&settings.ca));
+        Self { files, authority, certificate }
     }
 
     /// Everything that anything here trusts: what no root of these signed is nobody's.
@@ -66,7 +74,14 @@ impl Trust {
         let ours = Ours { authority: self.certificate(), shown };
         let mut checks: Vec<Check> = self.files.iter().map(|file| file.check(&ours)).collect();
         checks.extend(missing(facts, &ours));
-        checks.extend(self.authority.as_ref().map(|authority| of_authority(authority, facts, !shown.is_empty())));
+        // A client needs the certificate alone.
+        let known = self.certificate.is_some() || !shown.is_empty();
+        checks.extend(self.authority.as_ref().map(|authority| match authority {
+            Err(error) if known && is_the_services(error) => {
+                TRUST.skipped("ca", "this machine's CA was not looked at: its key is the service's, as it should be")
+            }
+            authority => of_authority(authority, facts, !shown.is_empty()),
+        }));
         checks
     }
 
@@ -78,8 +93,22 @@ impl Trust {
     }
 
     fn certificate(&self) -> Option<&CertificateDer<'static>> {
-        Some(self.authority.as_ref()?.as_ref().ok()?.certificate_der())
+        let authority = self.authority.as_ref()?.as_ref().ok();
+        authority.map(CertificateAuthority::certificate_der).or(self.certificate.as_ref())
     }
+}
+
+/// Whether an authority is there for another user: that of `namewall serve`.
+fn is_the_services(error: &CaError) -> bool {
+    matches!(error, CaError::Unreadable { reason, .. } if reason.kind() == ErrorKind::PermissionDenied)
+}
+
+fn certificate_of(source: &CaSource) -> Option<CertificateDer<'static>> {
+    let path = match source {
+        CaSource::Dir(dir) => dir.join("ca.pem"),
+        CaSource::Pair { cert, .. } => cert.clone(),
+    };
+    CertificateDer::from_pem_file(path).ok()
 }
 
 /// By what a file is measured: what the namewall in use shows, else the authority of this config.

@@ -1,6 +1,7 @@
 //! Starts programs as the demo needs them: without the user's settings for clients, bounded in time, gone when we are.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::DemoError;
+use crate::clients::doctor::neutral_folder;
 use crate::config::environment::Environment;
 
 /// No client needs longer on a slow machine.
@@ -17,16 +19,21 @@ const LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(super) struct Troupe {
     variables: Vec<(OsString, OsString)>,
+    /// Where they start.
+    folder: PathBuf,
 }
 
 impl Troupe {
     pub(super) fn new(environment: Environment) -> Self {
-        Self { variables: environment.into_iter().filter(|(name, _)| !configures_clients(name)).collect() }
+        let folder = neutral_folder(&environment);
+        Self { folder, variables: environment.into_iter().filter(|(name, _)| !configures_clients(name)).collect() }
     }
 
+    /// A run of `program`, away from the folder that the user stands in: Python takes modules from there.
     pub(super) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.env("PYTHONSAFEPATH", "1").current_dir(&self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // A group of their own: `python -m venv` starts programs of its own, which must not outlive it.
         #[cfg(unix)]

@@ -176,15 +176,14 @@ impl Exchange {
 
     async fn dispatch(self: Arc<Self>, body: &mut Option<Incoming>) -> Response<Body> {
         let policy = Arc::clone(&self.policy);
+        if let Some(below) = below_greeting(&self.path) {
+            return self.greet(&policy, below);
+        }
         let possible = match self.ruling(&policy) {
             Ruling::Allowed => None,
             Ruling::Protected(name, found) => return self.deny(&name, &found),
             Ruling::Possible(name, found) => Some((name, found)),
         };
-        // Behind the ruling, so that it also says of a file name whether it is protected, and asks nobody.
-        if is_greeted(&self.path) {
-            return reply::greeting(policy.fingerprint());
-        }
         if let Some(inventory) = policy.missing().next() {
             return self.fail_unready(inventory);
         }
@@ -218,6 +217,26 @@ impl Exchange {
         self.method == Method::HEAD
     }
 
+    /// Says that namewall is there, and below that whether it protects the project of `/project/NAME` as a whole, or
+    /// the file of any other path: always in words that every client shows, and asking nobody.
+    fn greet(&self, policy: &Policy, below: &str) -> Response<Body> {
+        let project = below.strip_prefix("/project/").and_then(|name| ProjectName::parse(name).ok());
+        let found = match (below, &project) {
+            ("", _) => None,
+            (_, Some(name)) => {
+                policy.judge(Subject::Project(name.as_name())).protected.map(|found| (name.to_string(), found))
+            }
+            (_, None) => match self.ruling(policy) {
+                Ruling::Protected(name, found) => Some((name, found)),
+                Ruling::Allowed | Ruling::Possible(..) => None,
+            },
+        };
+        match found {
+            Some((name, found)) => self.tell_denied(&name, &found, reply::refused(&name, &found)),
+            None => reply::greeting(policy.fingerprint()),
+        }
+    }
+
     /// Judges the names in the URL.
     fn ruling<'p>(&self, policy: &'p Policy) -> Ruling<'p> {
         let by_owner = matches!(self.resource.kind, Kind::File | Kind::Metadata);
@@ -244,8 +263,11 @@ impl Exchange {
 
     /// Answers as the surface demands for what is protected, and tells of it.
     fn deny(&self, name: &str, found: &Match<'_>) -> Response<Body> {
+        self.tell_denied(name, found, reply::denied(&self.resource, name, found, &self.headers))
+    }
+
+    fn tell_denied(&self, name: &str, found: &Match<'_>, response: Response<Body>) -> Response<Body> {
         let file = self.resource.files.last();
-        let response = reply::denied(&self.resource, name, found, &self.headers);
         let refused = response.status() == StatusCode::FORBIDDEN;
         let outcome = if refused { Outcome::Refused } else { Outcome::Hidden };
         let told = Told::new(outcome, response.status());
@@ -287,9 +309,9 @@ impl Exchange {
     }
 }
 
-/// Whether `path` is the one below which namewall says that it is there (RFC 8615): on each of its hosts, whatever follows.
-fn is_greeted(path: &str) -> bool {
-    path.strip_prefix(GREETING).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// What follows in `path` where namewall says that it is there (RFC 8615), on each of its hosts.
+fn below_greeting(path: &str) -> Option<&str> {
+    path.strip_prefix(GREETING).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The name under which the one who is refused knows a protected subject.
