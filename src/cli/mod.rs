@@ -9,6 +9,7 @@ mod doctor;
 mod env;
 mod explain;
 mod filter;
+mod guard;
 mod input;
 mod log;
 mod man;
@@ -27,6 +28,7 @@ use time::{Date, OffsetDateTime};
 
 use self::output::Console;
 use crate::clients::env::{Own, Prepared};
+use crate::clients::run::GUARDED;
 use crate::config::environment::Environment;
 use crate::config::{ConfigError, LogFormat, Overrides, Settings};
 use crate::policy::{CompileError, Expiry, Policy, Rule};
@@ -98,9 +100,9 @@ enum Command {
     Ca(ca::Action),
     /// Play the attack on this machine with real pip: first without namewall, then with it
     Demo(demo::Arguments),
-    /// Become a command that ends with its parent (what `run` starts)
-    #[command(hide = true, name = run::GUARDED)]
-    Guarded(run::Guarded),
+    /// Stand between `run` and its command
+    #[command(hide = true, name = GUARDED)]
+    Guarded(guard::Arguments),
     /// Print the script by which a shell completes namewall's commands and options
     Completions(completions::Arguments),
     /// Print the manual page, or write those of all commands to a folder
@@ -211,7 +213,7 @@ fn dispatch(command: Command, common: &Common, console: &Console) -> Result<Outc
         Command::Doctor(arguments) => doctor::run(&arguments, common, console),
         Command::Ca(action) => ca::run(&action, common, console),
         Command::Demo(arguments) => demo::run(&arguments, common, console),
-        Command::Guarded(arguments) => Err(run::become_guarded(&arguments)),
+        Command::Guarded(arguments) => guard::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, console),
         Command::Man(arguments) => man::run(&arguments, console),
     }

@@ -3,16 +3,17 @@
 use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::guard::{MARK, guard, mark};
 use super::output::Console;
 use super::{Common, Failure, Outcome, asserted_policy, block_on, tell_of_no_rule, tell_of_own, warn_of_parent_proxy};
 use crate::clients::env::{self, Own, Target};
 use crate::clients::report::{self, Report};
-use crate::clients::run::{self, RunError};
+use crate::clients::run;
 use crate::clients::summary;
 use crate::config::environment::Environment;
 use crate::config::{CaSource, Overrides, Settings};
@@ -25,8 +26,6 @@ use crate::tls::CaError;
 
 /// Where the commands that `run` starts find the proxy that they are behind.
 const RUNNING: &str = "NAMEWALL_RUN";
-
-pub(super) use crate::clients::run::GUARDED;
 
 /// How long a proxy that runs on this machine takes to be found.
 const NEAR: Duration = Duration::from_secs(1);
@@ -44,15 +43,6 @@ pub(super) struct Arguments {
     command: Vec<OsString>,
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Guarded {
-    /// The process id of the parent
-    parent: u32,
-    /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
-}
-
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
     let environment = Environment::from_process();
     // Before the command runs: it may take an hour.
@@ -63,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let wants_a_verdict = arguments.strict || !arguments.report.is_empty();
     if !wants_a_verdict && is_behind_another(&environment, &settings, &rules_of(&inherited)) {
         // The outer one tells of it all.
-        let code = block_on(async { Ok(run::run(&arguments.command, &[], guard().as_deref()).await?) })?;
+        let code = block_on(async { Ok(run::run(&arguments.command, &[(MARK, mark())], guard().as_deref()).await?) })?;
         return Ok(Outcome::Code(code));
     }
     // A private proxy has no admin listener; the config's is the long-running one's.
@@ -82,6 +72,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         let proxy = Proxy::start(settings, policy).await?;
         let mut variables = variables(&proxy, &environment, &own, &rules_of(&inherited), console);
         variables.extend(inherited);
+        variables.push((MARK, mark()));
         let code = run::run(&arguments.command, &variables, guard().as_deref()).await;
         let tally = proxy.tally();
         // The command has ended: nobody is left whose requests could be worth waiting for.
@@ -192,35 +183,4 @@ fn inherited(common: &Common, environment: &Environment, settings: &Settings) ->
 /// Whether the command has asked for a protected file. (That a page is hidden is how an install is meant to go on.)
 fn refused(tally: &Tally) -> bool {
     tally.entries.keys().any(|key| key.outcome == Refused)
-}
-
-/// This program, to start commands by that end with it; only Linux can do that.
-fn guard() -> Option<PathBuf> {
-    // Still this program when its file has been replaced.
-    let itself = Path::new("/proc/self/exe");
-    (cfg!(target_os = "linux") && itself.exists()).then(|| itself.to_owned())
-}
-
-/// Becomes the command, which gets SIGTERM when the parent is killed. Comes back only with what went wrong.
-#[cfg(target_os = "linux")]
-pub(super) fn become_guarded(arguments: &Guarded) -> Failure {
-    use std::os::unix::process::CommandExt as _;
-
-    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-
-    let _unsupported = set_parent_process_death_signal(Some(Signal::TERM));
-    // It may have been killed before we asked.
-    if getppid().is_none_or(|parent| u32::try_from(parent.as_raw_pid()) != Ok(arguments.parent)) {
-        return Failure::Usage("the `namewall run` that started this has ended".to_owned());
-    }
-    let Some((name, rest)) = arguments.command.split_first() else {
-        return RunError::start(OsString::new(), std::io::ErrorKind::NotFound.into()).into();
-    };
-    let cause = std::process::Command::new(name).args(rest).exec();
-    RunError::start(name.clone(), cause).into()
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn become_guarded(_: &Guarded) -> Failure {
-    Failure::Usage("only Linux ends a command with its parent".to_owned())
 }

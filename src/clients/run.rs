@@ -48,8 +48,8 @@ impl RunError {
 
 /// Runs `command` (its name, then its arguments) with `variables` added to our environment, standard input, output
 /// and error inherited, and signals passed on to it. Gives the code that a shell would give: the command's own, or
-/// 128 + n when signal n ended it. A `guard` is a program that becomes the command, and sees to it that the command ends
-/// with us: nobody else could when we are killed.
+/// 128 + n when signal n ended it. A `guard` is a program that stands between, and sees to it that the command ends with
+/// us: nobody else could when we are killed.
 ///
 /// # Errors
 /// [`RunError`].

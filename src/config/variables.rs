@@ -17,7 +17,7 @@ use super::sources::Sources;
 const PREFIX: &str = "NAMEWALL_";
 
 /// What `run` and `env` set for themselves.
-const OURS: [&str; 2] = ["NAMEWALL_RUN", "NAMEWALL_OLD"];
+const OURS: [&str; 3] = ["NAMEWALL_RUN", "NAMEWALL_OLD", "NAMEWALL_GUARD"];
 
 /// Each variable, after the prefix in lower case, with an example.
 const KNOWN: [(&str, &str); 8] = [

@@ -326,12 +326,13 @@ fn a_program_keeps_its_terminal() {
 fn nothing_is_left_behind_when_run_is_killed() {
     let shell = Shell::new(ACME);
     let ready = shell.path().join("ready");
-    let mut child = shell
-        .command(&["run", "--", "sh", "-c", "echo $$ > ready.new; mv ready.new ready; exec sleep 60"])
-        .spawn()
-        .unwrap();
+    // The command, one that it started, one that has left for another session, and one that will not listen.
+    let script = "(trap '' TERM; sh -c 'echo $$ >> pids; while :; do sleep 0.1; done') & sleep 60 & echo $! >> pids; \
+                  setsid sh -c 'echo $$ >> pids; exec sleep 60' & sleep 1; echo $$ >> pids; mv pids ready; sleep 60; true";
+    let mut child = shell.command(&["run", "--", "sh", "-c", script]).spawn().unwrap();
     wait_for(&ready);
-    let command: String = std::fs::read_to_string(&ready).unwrap().trim().to_owned();
+    let pids: Vec<String> = std::fs::read_to_string(&ready).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(pids.len(), 4, "{pids:?}");
     let state = shell.path().join(".local/state/namewall");
     let files = || {
         let mut names: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -342,7 +343,7 @@ fn nothing_is_left_behind_when_run_is_killed() {
     child.kill().unwrap();
     child.wait().unwrap();
     let begun = Instant::now();
-    while Path::new(&format!("/proc/{command}")).exists() {
+    while pids.iter().any(|pid| Path::new("/proc").join(pid).exists()) {
         assert!(begun.elapsed() < Duration::from_secs(10), "it still runs");
         std::thread::sleep(Duration::from_millis(20));
     }
