@@ -80,9 +80,10 @@ pub fn bundle_for(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> 
     if own.is_empty() {
         return write_bundle(path, ours).map(|()| path.to_owned());
     }
-    let (usual, all) = (bundle_pem(ours), bundle_with(ours, own)?);
+    let roots = system_roots();
+    let (usual, all) = (merge(roots.clone(), ours), merge(roots.into_iter().chain(roots_in(own)).collect(), ours)?);
     if usual.is_ok_and(|usual| usual == all) {
-        return write_bundle(path, ours).map(|()| path.to_owned());
+        return replace_if_it_differs(path, &all).map(|()| path.to_owned());
     }
     write_named(files::folder_of(path), &all)
 }
@@ -117,11 +118,7 @@ fn write_named(folder: &Path, bundle: &str) -> Result<PathBuf, CaError> {
 /// # Errors
 /// As [`write_bundle`].
 pub fn rewrite_bundle(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> Result<(), CaError> {
-    replace_if_it_differs(path, &bundle_with(ours, own)?)
-}
-
-fn bundle_with(ours: &CertificateAuthority, own: &[PathBuf]) -> Result<String, CaError> {
-    merge(system_roots().into_iter().chain(roots_in(own)).collect(), ours)
+    replace_if_it_differs(path, &merge(system_roots().into_iter().chain(roots_in(own)).collect(), ours)?)
 }
 
 /// All certificates in these files and folders.
