@@ -9,9 +9,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 
-use super::certificate::{CaCertificate, encode_pem, fingerprint};
+use super::certificate::{CaCertificate, encode_pem};
 use super::clock;
 use super::error::{CaError, Remedy};
+use super::origin::{Files, Unconfined};
 use super::profile;
 use super::renewal;
 use super::store::{self, Pair, Store};
@@ -356,58 +357,6 @@ impl fmt::Debug for CertificateAuthority {
             .field("subject", &self.subject())
             .field("fingerprint", &self.fingerprint())
             .finish_non_exhaustive()
-    }
-}
-
-/// Where a pair came from, for messages, and how far it is trusted.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Files<'a> {
-    pub(super) cert: &'a Path,
-    pub(super) key: &'a Path,
-    pub(super) remedy: Remedy,
-    pub(super) unconfined: Unconfined<'a>,
-}
-
-/// What becomes of a certificate that doesn't confine its holder.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Unconfined<'a> {
-    /// It is refused.
-    Refused,
-    /// It is taken, if it was accepted here.
-    IfAccepted(&'a Store),
-    /// It is taken.
-    Taken,
-}
-
-impl Unconfined<'_> {
-    pub(super) const fn of(taken: bool) -> Self {
-        if taken { Self::Taken } else { Self::Refused }
-    }
-
-    fn takes(&self, certificate: &CertificateDer<'_>) -> bool {
-        match self {
-            Self::Refused => false,
-            Self::IfAccepted(store) => store.accepts_unconfined(&fingerprint(certificate)),
-            Self::Taken => true,
-        }
-    }
-}
-
-impl<'a> Files<'a> {
-    fn of(store: &'a Store) -> Self {
-        Self { cert: &store.cert, key: &store.key, remedy: Remedy::Renew, unconfined: Unconfined::IfAccepted(store) }
-    }
-
-    fn not_a_certificate(&self) -> CaError {
-        CaError::NotACertificate { path: self.cert.to_owned(), remedy: self.remedy }
-    }
-
-    fn certificates(&self, pem: &str) -> Result<Vec<CertificateDer<'static>>, CaError> {
-        certificates(pem).ok_or_else(|| self.not_a_certificate())
-    }
-
-    pub(super) fn of_next(store: &'a Store) -> Self {
-        Self { cert: &store.next, key: &store.next, ..Self::of(store) }
     }
 }
 

@@ -20,6 +20,7 @@ mod certificate;
 mod clock;
 mod constraints;
 mod next;
+mod origin;
 mod profile;
 mod source;
 mod store;

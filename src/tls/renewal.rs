@@ -7,10 +7,11 @@ use std::path::Path;
 
 use time::{Duration, OffsetDateTime};
 
-use super::authority::{CertificateAuthority, Files, certificates, generate, is_self_issued};
+use super::authority::{CertificateAuthority, certificates, generate, is_self_issued};
 use super::clock;
 use super::error::CaError;
 use super::next::Next;
+use super::origin::Files;
 use super::store::{Locked, Pair, Store};
 use crate::name::HostName;
 

@@ -14,9 +14,10 @@ use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::OID_X509_EXT_NAME_CONSTRAINTS;
 
-use super::authority::{CertificateAuthority, Files, Unconfined, certificates, is_self_issued, parse_key};
+use super::authority::{CertificateAuthority, certificates, is_self_issued, parse_key};
 use super::certificate::{CaCertificate, encode_pem, fingerprint};
 use super::error::{CaError, Remedy};
+use super::origin::{Files, Unconfined};
 use super::store::{Pair, Store};
 use super::{clock, profile, provider, renewal};
 use crate::files::{self, Readers};
