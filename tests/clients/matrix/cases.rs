@@ -130,7 +130,8 @@ fn refused(done: &Done) -> &'static str {
     let said = done.said.split_whitespace().collect::<Vec<_>>().join(" ");
     if said.contains("acme-core is protected by namewall rule acme") {
         "names the rule"
-    } else if said.contains("403") {
+    } else if said.split(|other: char| !other.is_ascii_alphanumeric()).any(|word| word == "403") {
+        // A word of its own: a port and a digest may well contain these digits.
         "says 403"
     } else {
         let none = [
