@@ -85,7 +85,7 @@ impl Admin {
                 self.shared.metrics.inventory(&id, (now - fetched).as_seconds_f64().max(0.0), names);
             }
         }
-        let body = self.shared.metrics.render(self.shared.policy().fingerprint());
+        let body = self.shared.metrics.render(self.shared.policy().fingerprint(), self.shared.kept());
         typed("application/openmetrics-text; version=1.0.0; charset=utf-8", body)
     }
 

@@ -18,6 +18,8 @@ use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
 const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
+/// Some thousand pages.
+const DEFAULT_CACHE: u64 = 64 * 1024 * 1024;
 
 /// Reads, checks and compiles what was gathered.
 pub(super) fn compile(
@@ -57,6 +59,7 @@ pub(super) fn compile(
         state: environment.state_folder(),
         extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),
         connect_to: connect_to(&document.raw.upstream, &mut mistakes),
+        cache: cache(&document, &mut mistakes),
         rules,
         assertions,
         inventories: inventory::inventories(&document, &sites, environment, &mut mistakes),
@@ -71,6 +74,13 @@ pub(super) fn compile(
         blank: gathered.blank(),
     };
     mistakes.or(settings)
+}
+
+/// How much of what was filtered is kept in memory.
+fn cache(document: &Document, mistakes: &mut Mistakes<'_>) -> u64 {
+    let size = document.raw.cache.size.as_ref();
+    let size = size.and_then(|size| mistakes.keep(&size.span(), value::size(size.get_ref())));
+    size.unwrap_or(DEFAULT_CACHE)
 }
 
 /// The value that `parse` makes of `text`; nothing if it is not written, or wrong and reported.

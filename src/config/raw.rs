@@ -23,6 +23,7 @@ pub(super) struct RawConfig {
     pub(super) listen: Option<Spanned<RawListen>>,
     pub(super) ca: Option<Spanned<RawCa>>,
     pub(super) upstream: RawUpstream,
+    pub(super) cache: RawCache,
     pub(super) protect: Vec<Spanned<RawProtect>>,
     pub(super) inventory: Vec<Spanned<RawInventory>>,
     pub(super) claimed: Option<Spanned<RawClaimed>>,
@@ -60,6 +61,13 @@ pub(super) struct RawUpstream {
     pub(super) proxy: Option<Text>,
     pub(super) extra_roots: Vec<Text>,
     pub(super) connect_to: BTreeMap<Text, Text>,
+}
+
+/// `[cache]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawCache {
+    pub(super) size: Option<Spanned<RawSize>>,
 }
 
 /// `[[protect]]`.
@@ -141,6 +149,13 @@ pub(super) enum RawDate {
     Text(String),
 }
 
+/// A number of bytes, or a string that has a unit.
+#[derive(Debug)]
+pub(super) enum RawSize {
+    Bytes(i64),
+    Text(String),
+}
+
 // By hand, since serde's untagged enums forget the spans of what is in them.
 impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -154,10 +169,20 @@ impl<'de> Deserialize<'de> for RawDate {
     }
 }
 
+impl<'de> Deserialize<'de> for RawSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Either(PhantomData))
+    }
+}
+
 /// What a type makes of a string, and of the other thing that it may be.
 trait Alternative: Sized {
     const EXPECTED: &'static str;
     fn of_string(text: &str) -> Self;
+
+    fn of_integer<E: Error>(_: i64) -> Result<Self, E> {
+        Err(E::custom(Self::EXPECTED))
+    }
 
     fn of_list<'de, A: SeqAccess<'de>>(_: A) -> Result<Self, A::Error> {
         Err(A::Error::custom(Self::EXPECTED))
@@ -195,6 +220,18 @@ impl Alternative for RawDate {
     }
 }
 
+impl Alternative for RawSize {
+    const EXPECTED: &'static str = "a size";
+
+    fn of_string(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    fn of_integer<E: Error>(bytes: i64) -> Result<Self, E> {
+        Ok(Self::Bytes(bytes))
+    }
+}
+
 struct Either<T>(PhantomData<T>);
 
 impl<'de, T: Alternative> Visitor<'de> for Either<T> {
@@ -206,6 +243,10 @@ impl<'de, T: Alternative> Visitor<'de> for Either<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         Ok(T::of_string(text))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        T::of_integer(number)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {

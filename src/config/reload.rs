@@ -115,6 +115,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("ca", new.ca != running.ca),
         ("upstream.extra-roots", new.extra_roots != running.extra_roots),
         ("upstream.connect-to", new.connect_to != running.connect_to),
+        ("cache.size", new.cache != running.cache),
         ("intercept", new.sites != running.sites),
         ("log.format", new.log_format != running.log_format),
         ("log.decisions", new.decisions != running.decisions),

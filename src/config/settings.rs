@@ -43,6 +43,8 @@ pub struct Settings {
     pub extra_roots: Vec<PathBuf>,
     /// Dial elsewhere; the name that is verified stays.
     pub connect_to: HashMap<Authority, Authority>,
+    /// How many bytes of filtered pages are kept in memory; 0 is none.
+    pub cache: u64,
     /// The `[[protect]]` rules in the order of the file, then the environment's and the command line's.
     pub rules: Vec<Rule>,
     /// The private indexes whose projects are protected.

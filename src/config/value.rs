@@ -10,7 +10,7 @@ use time::Date;
 use time::macros::format_description;
 use url::Url;
 
-use super::raw::RawDate;
+use super::raw::{RawDate, RawSize};
 use super::schema::nearest;
 use super::snippet::Wrong;
 use crate::name::{Authority, HostName, ProjectName};
@@ -76,6 +76,29 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
             Wrong::new(format!("`{text}` is not a length of time"), help)
         },
     )
+}
+
+/// A number of bytes, with its unit or without.
+pub(super) fn size(raw: &RawSize) -> Result<u64, Wrong> {
+    const HELP: &str = "write a whole number and its unit, `KB`, `MB` or `GB`: `64MB`; or `0`";
+    let text = match raw {
+        RawSize::Bytes(number) => {
+            return u64::try_from(*number).map_err(|_negative| Wrong::new(format!("`{number}` is not a size"), HELP));
+        }
+        RawSize::Text(text) => text,
+    };
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    // As memory is counted: in powers of two, whichever way the unit is written.
+    let shift = match unit.trim_start() {
+        "" | "B" => Some(0),
+        "KB" | "KiB" => Some(10),
+        "MB" | "MiB" => Some(20),
+        "GB" | "GiB" => Some(30),
+        _ => None,
+    };
+    let amount = digits.parse::<u64>().ok();
+    let bytes = amount.zip(shift).and_then(|(amount, shift)| amount.checked_mul(1 << shift));
+    bytes.ok_or_else(|| Wrong::new(format!("`{text}` is not a size"), HELP))
 }
 
 /// A day.
@@ -218,6 +241,21 @@ mod tests {
         for text in ["", "30", "s", "-1s", "1.5s", "30 sec", "30S", "18446744073709551615h", "99999999999999999999s"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn sizes() {
+        let text = |text: &str| size(&RawSize::Text(text.to_owned()));
+        for (written, bytes) in
+            [("0", 0), ("64MB", 64 << 20), ("64 MiB", 64 << 20), ("512KB", 512 << 10), ("1GB", 1 << 30)]
+        {
+            assert_eq!(text(written), Ok(bytes), "{written}");
+        }
+        for wrong in ["", "MB", "-1MB", "1.5GB", "64 mb", "64M", "18446744073709551615GB"] {
+            assert!(text(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(size(&RawSize::Bytes(1000)), Ok(1000));
+        assert!(size(&RawSize::Bytes(-1)).is_err());
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Inventories {
         check(&changed, &policy)?;
         warn_of_broken_assertions(&changed.assertions, &policy);
         *known = changed;
-        shared.policy.store(Arc::new(policy));
+        shared.put_in_force(policy);
         Ok(())
     }
 }

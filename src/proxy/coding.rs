@@ -3,7 +3,11 @@
 use std::io;
 use std::pin::Pin;
 
-use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use async_compression::Level;
+use async_compression::tokio::bufread::{
+    BrotliDecoder, DeflateDecoder, GzipDecoder, GzipEncoder, ZlibDecoder, ZstdDecoder,
+};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
@@ -77,6 +81,19 @@ impl Coding {
             }
         }
     }
+}
+
+/// `plain` in gzip, little packed but soon. Between two pieces, others get their turn.
+pub(super) async fn pack(plain: &[u8]) -> Option<Bytes> {
+    let mut packed = Vec::with_capacity(plain.len() / 4);
+    let mut encoder = GzipEncoder::with_quality(plain, Level::Fastest);
+    while encoder.read_buf(&mut packed).await.ok()? > 0 {
+        if packed.len() == packed.capacity() {
+            packed.reserve(64 * 1024);
+        }
+        tokio::task::yield_now().await;
+    }
+    Some(packed.into())
 }
 
 /// Whether these are the first bytes of zlib's format: its method is 8, and together they are a multiple of 31.

@@ -1,6 +1,7 @@
 //! The proxy itself: connections in, requests judged, answers filtered.
 
 mod body;
+mod cache;
 mod coding;
 mod connect;
 mod exchange;
@@ -28,6 +29,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+use self::cache::Pages;
 pub(crate) use self::exchange::GREETING;
 use self::fetch::Fetcher;
 use self::upstream::Upstream;
@@ -62,7 +64,7 @@ pub struct Proxy {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    pub(crate) policy: ArcSwap<Policy>,
+    policy: ArcSwap<Policy>,
     pub(crate) authority: InForce,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
@@ -76,6 +78,8 @@ pub(crate) struct Shared {
     upstream: Upstream,
     /// Places for pages that are large: each is in memory whole while it is filtered.
     large_pages: Semaphore,
+    /// Pages that were filtered under the policy in force.
+    pages: Pages,
     /// Room for large pages on their way to clients, in pieces of [`ROOM`] bytes.
     rooms: Arc<Semaphore>,
     /// Places for answers to mirrors' calls: each has a thread as long as it is read.
@@ -96,6 +100,17 @@ impl Shared {
     /// The policy in force now.
     pub(crate) fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
+    }
+
+    /// Puts `policy` in force for the requests that begin from now on. What was filtered before is forgotten.
+    pub(crate) fn put_in_force(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+        self.pages.clear();
+    }
+
+    /// How much of what was filtered is kept, in bytes.
+    pub(crate) fn kept(&self) -> u64 {
+        self.pages.size()
     }
 }
 
@@ -157,6 +172,7 @@ impl Proxy {
         let rooms = Arc::new(Semaphore::new(ROOMS));
         let calls = Arc::new(Semaphore::new(CALLS));
         let inventories = Inventories::kept(&settings);
+        let pages = Pages::new(settings.cache);
         let fetcher = Fetcher::over(upstream.clone());
         let shared = Arc::new(Shared {
             inventories,
@@ -173,6 +189,7 @@ impl Proxy {
             dialer,
             upstream,
             large_pages,
+            pages,
             rooms,
             calls,
         });
@@ -228,7 +245,7 @@ impl Proxy {
 
     fn put_in_force(&self, policy: Policy, assertions: Option<&[Assertion]>) -> Result<(), CompileError> {
         if self.shared.settings.inventories.is_empty() && !policy.has_inventories() {
-            self.shared.policy.store(Arc::new(policy));
+            self.shared.put_in_force(policy);
             return Ok(());
         }
         self.shared.inventories.set_rules(&self.shared, policy.own_rules(), assertions)

@@ -43,7 +43,7 @@ pub(super) fn denied(resource: &Resource, name: &str, found: &Match<'_>, asked_w
         absent => nothing(absent, resource.files.last()),
     };
     let mut response = answer(StatusCode::NOT_FOUND, content_type, body);
-    mark(&mut response, Outcome::Hidden, Some(&found.rule.id));
+    mark(response.headers_mut(), Outcome::Hidden, Some(&found.rule.id));
     response
 }
 
@@ -93,14 +93,14 @@ fn another_release(name: &str, found: &Match<'_>) -> Option<String> {
 fn refused_because(name: &str, found: &Match<'_>, detail: &str) -> Response<Body> {
     let title = format!("{name} is protected by namewall rule {}", found.rule.id);
     let mut response = forbidden("protected", &title, detail);
-    mark(&mut response, Outcome::Refused, Some(&found.rule.id));
+    mark(response.headers_mut(), Outcome::Refused, Some(&found.rule.id));
     response
 }
 
 /// An upload that says of itself that it is private.
 pub(super) fn refused_private(detail: &str) -> Response<Body> {
     let mut response = forbidden("upload-private", "namewall publishes nothing that is classified as private", detail);
-    mark(&mut response, Outcome::Refused, None);
+    mark(response.headers_mut(), Outcome::Refused, None);
     response
 }
 
@@ -135,7 +135,7 @@ fn with_phrase(mut response: Response<Body>, title: &str) -> Response<Body> {
 pub(super) fn failed(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
     let title = format!("namewall could not get a trustworthy answer ({reason})");
     let mut response = problem(status, reason, &title, detail);
-    mark(&mut response, Outcome::Failed, None);
+    mark(response.headers_mut(), Outcome::Failed, None);
     response
 }
 
@@ -161,13 +161,12 @@ pub(super) fn method_not_allowed() -> Response<Body> {
 /// An XML-RPC call that doesn't pass (the code is that of PyPI's own runtime errors).
 pub(super) fn xml_rpc_fault(why: &str) -> Response<Body> {
     let mut response = answer(StatusCode::OK, "text/xml; charset=utf-8", xmlrpc::fault(-32500, why));
-    mark(&mut response, Outcome::Refused, None);
+    mark(response.headers_mut(), Outcome::Refused, None);
     response
 }
 
 /// Writes the decision and its rule into an answer.
-pub(super) fn mark(response: &mut Response<Body>, outcome: Outcome, rules: Option<&str>) {
-    let headers = response.headers_mut();
+pub(super) fn mark(headers: &mut HeaderMap, outcome: Outcome, rules: Option<&str>) {
     headers.insert(DECISION, HeaderValue::from_static(outcome.as_str()));
     if let Some(rules) = rules.and_then(|rules| HeaderValue::try_from(rules).ok()) {
         headers.insert(RULE, rules);
@@ -197,7 +196,7 @@ pub(super) fn possible_rules(policy: &Policy) -> String {
 pub(super) fn mark_possible(response: &mut Response<Body>, policy: &Policy) {
     let rules = possible_rules(policy);
     if !rules.is_empty() {
-        mark(response, Outcome::Filtered, Some(&rules));
+        mark(response.headers_mut(), Outcome::Filtered, Some(&rules));
     }
 }
 

@@ -44,6 +44,14 @@ impl Tags {
     }
 }
 
+/// Whether a condition of the client's names `tag`, strong or weak (RFC 9110 section 13.1.2). `*` names none: whoever
+/// has something, of whatever rules, is not told that it is the page.
+pub(super) fn is_named(request: &HeaderMap, tag: &HeaderValue) -> bool {
+    let Some((_, wanted)) = tag.to_str().ok().and_then(opaque) else { return false };
+    let fields = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(list).filter_map(opaque).any(|(_, named)| named == wanted)
+}
+
 /// The entity tags of an `If-None-Match` (RFC 9110 section 13.1.2). A comma may stand inside the quotes.
 fn list(value: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;

@@ -227,6 +227,6 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         end(decisions, tasks).await;
-        assert!(metrics.render("").contains("namewall_decisions_lost_total 3\n"), "{}", metrics.render(""));
+        assert!(metrics.render("", 0).contains("namewall_decisions_lost_total 3\n"), "{}", metrics.render("", 0));
     }
 }

@@ -31,6 +31,18 @@ pub struct Metrics {
     inventory_names: Family<InventoryLabels, Gauge>,
     inventory_fetches: Family<FetchLabels, Counter>,
     claimed: Family<ClaimedLabels, Gauge>,
+    cache: Family<CacheLabels, Counter>,
+}
+
+/// How a request for a page that may be kept came to its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheResult {
+    /// Of a page that is kept.
+    Hit,
+    /// Of a page that is kept, once upstream had said that it is still the page.
+    Revalidated,
+    /// Upstream sent it.
+    Miss,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,6 +80,11 @@ struct ClaimedLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CacheLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FetchLabels {
     id: String,
     result: &'static str,
@@ -82,6 +99,19 @@ impl EncodeLabelValue for Outcome {
 impl EncodeLabelValue for Surface {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
         self.as_str().encode(encoder)
+    }
+}
+
+impl CacheResult {
+    const ALL: [Self; 3] = [Self::Hit, Self::Revalidated, Self::Miss];
+
+    const fn labels(self) -> CacheLabels {
+        let result = match self {
+            Self::Hit => "hit",
+            Self::Revalidated => "revalidated",
+            Self::Miss => "miss",
+        };
+        CacheLabels { result }
     }
 }
 
@@ -123,6 +153,19 @@ impl Metrics {
         self.reloads.get_or_create_owned(&ReloadLabels { result: if ok { "ok" } else { "failed" } })
     }
 
+    /// Counts how a page that may be kept was come by.
+    pub fn cached(&self, result: CacheResult) {
+        self.cache.get_or_create(&result.labels()).inc();
+    }
+
+    /// What of all pages that may be kept needed no page from upstream, of 1; 0 before the first.
+    fn cache_hit_ratio(&self) -> f64 {
+        let [hits, revalidated, misses] =
+            CacheResult::ALL.map(|result| self.cache.get_or_create_owned(&result.labels()).get() as f64);
+        let all = hits + revalidated + misses;
+        if all > 0.0 { (hits + revalidated) / all } else { 0.0 }
+    }
+
     /// Sets the seconds until the authority's certificate expires.
     pub fn ca_expires_in(&self, seconds: f64) {
         self.ca_expiry.set(seconds);
@@ -150,9 +193,10 @@ impl Metrics {
         rules.for_each(|rule| set(rule, counts.get(rule).copied().unwrap_or_default()));
     }
 
-    /// All metrics in the OpenMetrics text format, with the fingerprint of the policy in force.
+    /// All metrics in the OpenMetrics text format, with the fingerprint of the policy in force, and how many bytes of
+    /// pages are kept.
     #[must_use]
-    pub fn render(&self, fingerprint: &str) -> String {
+    pub fn render(&self, fingerprint: &str, kept: u64) -> String {
         // An alert on a rate needs the zero before the first one.
         let _zeros = [true, false].map(|ok| self.reloads(ok));
         let mut registry = Registry::with_prefix("namewall");
@@ -171,6 +215,13 @@ impl Metrics {
         registry.register("inventory_names", "Names on an inventory's list", names.clone());
         registry.register("inventory_fetches", "Fetches of an inventory's list", fetches.clone());
         registry.register("claimed_names", "Protected names on the public index", self.claimed.clone());
+        let ratio = Gauge::<f64, AtomicU64>::default();
+        ratio.set(self.cache_hit_ratio());
+        let bytes = Gauge::<i64>::default();
+        bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
+        registry.register("cache_requests", "Pages that may be kept, by how they were come by", self.cache.clone());
+        registry.register("cache_hit_ratio", "Of these, what needed no page from upstream", ratio);
+        registry.register_with_unit("cache", "Filtered pages in memory", Unit::Bytes, bytes);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _written = encode(&mut text, &registry);

@@ -91,7 +91,7 @@ async fn a_page_from_which_nothing_goes_stays_as_it_was_packed() {
 
 #[tokio::test]
 async fn upstream_is_asked_for_what_the_client_takes() {
-    let world = World::new().await;
+    let world = World::with(crate::world::pypi(), &format!("[cache]\nsize = 0\n{RULES}")).await;
     for (accept_encoding, asked_for) in [
         ("gzip, deflate", "gzip"),
         ("gzip, deflate, br, zstd", "gzip"),

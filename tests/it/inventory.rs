@@ -15,8 +15,7 @@ use namewall::config::environment::Environment;
 use namewall::config::{Overrides, Settings};
 use namewall::name::{ProjectName, Subject};
 use namewall::policy::{Pattern, Policy, Rule};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::world::{Answer, JSON, World, pypi};
@@ -351,15 +350,6 @@ async fn credentials_are_sent_to_the_index_alone() {
     assert_eq!((status(&world, "disguise").await, status(&world, "innocent").await), (404, 200));
 }
 
-async fn admin(world: &World, path: &str) -> String {
-    let mut tcp = TcpStream::connect(world.proxy.admin().unwrap()).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    tcp.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    tcp.read_to_string(&mut answer).await.unwrap();
-    answer
-}
-
 #[tokio::test]
 async fn the_admin_listener_tells_of_inventories() {
     let index = Index::start(&[]).await;
@@ -369,16 +359,17 @@ async fn the_admin_listener_tells_of_inventories() {
         settings.admin = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
-    let answer = admin(&world, "/readyz").await;
+    let answer = world.admin("/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("inventory corp"), "{answer}");
-    assert!(!admin(&world, "/metrics").await.contains("namewall_inventory_age_seconds{"));
+    assert!(!world.admin("/metrics").await.contains("namewall_inventory_age_seconds{"));
     let _index = Index::at(address, &["acme-core", "b"]).await;
-    until("readiness", async || admin(&world, "/readyz").await.starts_with("HTTP/1.1 200")).await;
-    let told = admin(&world, "/metrics").await;
+    until("readiness", async || world.admin("/readyz").await.starts_with("HTTP/1.1 200")).await;
+    let changed = "namewall_inventory_fetches_total{id=\"corp\",result=\"changed\"} 1\n";
+    until("the count", async || world.admin("/metrics").await.contains(changed)).await;
+    let told = world.admin("/metrics").await;
     for line in [
         "namewall_inventory_age_seconds{id=\"corp\"} ",
         "namewall_inventory_names{id=\"corp\"} 2\n",
-        "namewall_inventory_fetches_total{id=\"corp\",result=\"changed\"} 1\n",
         "namewall_inventory_fetches_total{id=\"corp\",result=\"failed\"} ",
     ] {
         assert!(told.contains(line), "{line}: {told}");

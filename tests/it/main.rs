@@ -14,6 +14,7 @@ mod book;
 mod world;
 
 mod authority;
+mod cache;
 mod check;
 mod claimed;
 mod codings;

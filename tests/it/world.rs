@@ -232,6 +232,16 @@ impl World {
         connector.connect(ServerName::try_from(name).unwrap(), tcp).await
     }
 
+    /// What the admin listener answers, head and all.
+    pub async fn admin(&self, path: &str) -> String {
+        let mut tcp = TcpStream::connect(self.proxy.admin().unwrap()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
     /// Sends bytes to the proxy port as they are and gives all that comes back.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut tcp = TcpStream::connect(self.address()).await.unwrap();

@@ -60,7 +60,7 @@ fn the_annotated_default_shows_every_key() {
 fn the_annotated_default_tells_the_truth() {
     let default = load("").unwrap();
     let shown = load(
-        &switched_on(|key| ["addr", "allow", "drain", "proxy", "format"].contains(&key))
+        &switched_on(|key| ["addr", "allow", "drain", "proxy", "size", "format"].contains(&key))
             .replace("[[protect]]", "")
             .replace("[[inventory]]", "")
             .replace("[[assert]]", "")
@@ -70,6 +70,7 @@ fn the_annotated_default_tells_the_truth() {
     assert_eq!(shown.listen, default.listen);
     assert_eq!(shown.allow, default.allow);
     assert_eq!(shown.drain, default.drain);
+    assert_eq!((shown.cache, default.cache), (64 << 20, 64 << 20));
     assert_eq!(shown.log_format, default.log_format);
 }
 

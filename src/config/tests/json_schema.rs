@@ -26,6 +26,7 @@ struct Config {
     listen: Option<Listen>,
     ca: Option<Ca>,
     upstream: Option<Upstream>,
+    cache: Option<Cache>,
     intercept: Option<Vec<Intercept>>,
     log: Option<Log>,
 }
@@ -134,6 +135,21 @@ struct Upstream {
     proxy: Option<String>,
     extra_roots: Option<Vec<String>>,
     connect_to: Option<BTreeMap<String, String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its shape counts")]
+struct Cache {
+    size: Option<Size>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its shape counts")]
+enum Size {
+    Bytes(u32),
+    Text(#[schemars(regex(pattern = r"^[0-9]+ *([KMG]i?)?B?$"))] String),
 }
 
 #[derive(JsonSchema)]
@@ -261,9 +277,12 @@ fn wrong(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut expect = |right: bool| found.extend((!right).then(|| format!("{at}: {schema}")));
     for (keyword, wanted) in schema.as_object().unwrap() {
         match keyword.as_str() {
+            // The type says as much of a number as there is to say.
+            "minimum" if wanted == 0 => {}
             "$schema" | "title" | "description" | "format" | "properties" | "items" | "additionalProperties" => {}
             "type" => expect(match wanted.as_str().unwrap() {
                 "string" => value.is_string(),
+                "integer" => value.is_u64(),
                 "boolean" => value.is_boolean(),
                 "array" => value.is_array(),
                 "object" => value.is_object(),
@@ -366,6 +385,7 @@ fn it_takes_what_is_right_and_refuses_what_is_wrong() {
         "[[intercept]]\nhost = \"a\"\nkind = \"mirorr\"",
         "[[intercept]]\nhost = \"a\"",
         "[log]\nformat = \"xml\"",
+        "[cache]\nsize = \"64 megabytes\"",
         "[upstream]\nconnect-to = { \"a:1\" = 2 }",
     ] {
         assert_eq!(judged(text).len(), 1, "{text}: {:?}", judged(text));

@@ -1,5 +1,6 @@
 //! One request to an intercepted host: understood, judged, and answered here or from upstream.
 
+mod cached;
 mod files;
 mod leads;
 mod onward;
@@ -25,6 +26,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+pub(super) use self::tell::Fired;
 use self::tell::Told;
 use super::Shared;
 use super::body::{Body, empty};
@@ -196,7 +198,7 @@ impl Exchange {
             // By path, not by method: PyPI's views answer OPTIONS with the page, too.
             _ if !self.is_read() => reply::method_not_allowed(),
             Kind::Root => root::answer(self).await,
-            _ => pages::answer(self).await,
+            _ => pages::answer(&self).await,
         }
     }
 
@@ -271,7 +273,7 @@ impl Exchange {
         let refused = response.status() == StatusCode::FORBIDDEN;
         let outcome = if refused { Outcome::Refused } else { Outcome::Hidden };
         let told = Told::new(outcome, response.status());
-        self.tell(&Told { project: Some(name), file, found: Some(found), ..told });
+        self.tell(&Told { project: Some(name), file, by: Some(found.into()), ..told });
         response
     }
 
@@ -305,7 +307,7 @@ impl Exchange {
             Subject::Project(name) | Subject::Release(name, _) => (Some(name.as_str()), None),
             Subject::File(file) => (None, Some(file)),
         };
-        self.tell(&Told { project, file, found: Some(found), ..Told::new(Outcome::Allowed, StatusCode::OK) });
+        self.tell(&Told { project, file, by: Some(found.into()), ..Told::new(Outcome::Allowed, StatusCode::OK) });
     }
 }
 

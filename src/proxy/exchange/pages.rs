@@ -9,13 +9,15 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::super::body::{Body, LARGE, Whole, empty};
+use super::super::cache::Page;
 use super::super::coding::Coding;
-use super::super::judge::{Hit, PolicyJudge};
+use super::super::judge::PolicyJudge;
 use super::super::reply;
 use super::Exchange;
-use super::plan::{Plan, content_type};
+use super::cached::{self, Keeper, Way};
+use super::plan::{Found, Plan, content_type};
 use super::stream;
-use super::tell::Told;
+use super::tell::{Fired, fired, hiding_rules};
 use crate::pypi::Malformed;
 use crate::pypi::filter::{self, Received, filter_page};
 use crate::pypi::negotiate::Representation;
@@ -24,43 +26,43 @@ use crate::pypi::site::SiteKind;
 use crate::telemetry::Outcome;
 
 /// Answers a page that is filtered whole.
-pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
-    let mut plan = Plan::new(&exchange);
-    match plan.fetch(&exchange).await {
-        Ok(response) => answer_with(exchange, plan, response).await,
-        Err(answer) => *answer,
+pub(super) async fn answer(exchange: &Arc<Exchange>) -> Response<Body> {
+    let plan = Plan::new(exchange);
+    let keeper = match cached::way(exchange, &plan).await {
+        Way::Kept(answer) => return answer,
+        Way::Upstream(keeper) => keeper,
+    };
+    match plan.fetch(exchange, keeper.tag()).await {
+        Found::Page(response) => answer_with(exchange, &plan, response, keeper).await,
+        Found::Unchanged(headers) => keeper.unchanged(exchange, &plan, &headers).await,
+        Found::Other(answer) => {
+            keeper.give_up();
+            *answer
+        }
     }
 }
 
 /// Answers with the page that upstream has sent.
-pub(super) async fn answer_with(exchange: Arc<Exchange>, plan: Plan, upstream: Response<Incoming>) -> Response<Body> {
-    if is_somebody_elses(&exchange, upstream.headers()) {
+pub(super) async fn answer_with(
+    exchange: &Arc<Exchange>,
+    plan: &Plan,
+    upstream: Response<Incoming>,
+    keeper: Keeper<'_>,
+) -> Response<Body> {
+    if is_somebody_elses(exchange, upstream.headers()) {
         return exchange.relay(upstream);
     }
-    let (parts, body) = upstream.into_parts();
-    let whole = match Whole::read(&parts.headers, body, &exchange.shared.large_pages).await {
-        Ok(whole) => whole,
-        Err(error) => return exchange.fail(error.reason(), &error.to_string()),
-    };
-    let page = whole.plain.clone();
-    let (working, wanted, headers) = (Arc::clone(&exchange), plan.wanted, parts.headers);
-    // Off the event loop: milliseconds there would be felt by every other client.
-    let large = page.len() > LARGE;
-    let work = move || {
-        let judged = filter(&working, content_type(&headers), &page, wanted);
-        (judged, headers)
-    };
-    let (judged, headers) = if large {
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => return exchange.fail("filter-failed", &error.to_string()),
+    let terms = keeper.terms(upstream.headers());
+    match read_and_filter(exchange, plan, upstream).await {
+        Ok((page, _whole)) => {
+            keeper.keep(exchange, &page, terms);
+            // A large page has its place until it has found room on its way to the client.
+            deliver(exchange, &page).await
         }
-    } else {
-        work()
-    };
-    match judged {
-        Ok(judged) => finish(&exchange, &plan, &headers, judged, whole).await,
-        Err(malformed) => exchange.fail(malformed.reason(), &malformed.to_string()),
+        Err(answer) => {
+            keeper.give_up();
+            *answer
+        }
     }
 }
 
@@ -70,13 +72,40 @@ fn is_somebody_elses(exchange: &Exchange, headers: &HeaderMap) -> bool {
     on_mirror && content_type(headers).is_some_and(|named| !named.trim_start().to_ascii_lowercase().contains("html"))
 }
 
-/// A page without what the policy hides, and the rules that hid it.
+/// The page without what the policy hides, and as it came; or the answer when it can't be trusted.
+async fn read_and_filter<'e>(
+    exchange: &'e Arc<Exchange>,
+    plan: &Plan,
+    upstream: Response<Incoming>,
+) -> Result<(Page, Whole<'e>), Box<Response<Body>>> {
+    let (parts, body) = upstream.into_parts();
+    let read = Whole::read(&parts.headers, body, &exchange.shared.large_pages).await;
+    let whole = read.map_err(|error| Box::new(exchange.fail(error.reason(), &error.to_string())))?;
+    let page = whole.plain.clone();
+    let (working, wanted, headers) = (Arc::clone(exchange), plan.wanted, parts.headers);
+    // Off the event loop: milliseconds there would be felt by every other client.
+    let large = page.len() > LARGE;
+    let work = move || {
+        let judged = filter(&working, content_type(&headers), &page, wanted);
+        (judged, headers)
+    };
+    let (judged, headers) = if large {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Box::new(exchange.fail("filter-failed", &error.to_string())))?
+    } else {
+        work()
+    };
+    let judged = judged.map_err(|malformed| Box::new(exchange.fail(malformed.reason(), &malformed.to_string())))?;
+    Ok((judged.into_page(exchange, plan, &headers, &whole), whole))
+}
+
+/// A page without what the policy hides, and what the rules did to it.
 struct Judged {
     /// `None` if it is the one that came, byte for byte.
     body: Option<Bytes>,
     content_type: String,
     emptied: bool,
-    rules: String,
+    fired: Vec<Fired>,
 }
 
 fn filter(
@@ -97,15 +126,10 @@ fn filter(
     let mut judge = PolicyJudge::new(&exchange.policy);
     let received = Received { kind, content_type, body: page, url: url.as_ref(), wanted };
     let filtered = filter_page(&received, &mut judge)?;
-    let (outcome, status) = match filtered.emptied {
-        true => (Outcome::Hidden, StatusCode::NOT_FOUND),
-        false => (Outcome::Filtered, StatusCode::OK),
-    };
-    record_hits(exchange, judge.hits(), outcome, status);
     Ok(Judged {
         content_type: filtered.content_type.to_owned(),
         emptied: filtered.emptied,
-        rules: hiding_rules(judge.hits()),
+        fired: fired(judge.hits()),
         body: match filtered.body {
             Cow::Borrowed(_) => None,
             Cow::Owned(body) => Some(body.into()),
@@ -113,61 +137,57 @@ fn filter(
     })
 }
 
-/// Tells of each rule that did something to a page.
-pub(super) fn record_hits(exchange: &Exchange, hits: &[Hit<'_>], outcome: Outcome, status: StatusCode) {
-    for hit in hits {
-        let outcome = if hit.hides { outcome } else { Outcome::Allowed };
-        exchange.tell(&Told { found: Some(&hit.found), removed: hit.count, ..Told::new(outcome, status) });
+impl Judged {
+    fn into_page(self, exchange: &Exchange, plan: &Plan, upstream: &HeaderMap, whole: &Whole<'_>) -> Page {
+        if self.emptied {
+            return Page { hidden: true, fired: self.fired.into(), headers: HeaderMap::new(), body: Bytes::new() };
+        }
+        let mut headers = plan.page_headers(exchange, upstream);
+        let body = match self.body {
+            Some(body) => body,
+            // Nothing goes: the very bytes that came, packed as they came.
+            None if plan.takes(whole.coding) => {
+                if whole.coding != Coding::Identity {
+                    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(whole.coding.as_str()));
+                }
+                whole.coded.clone()
+            }
+            None => {
+                weaken(&mut headers);
+                whole.plain.clone()
+            }
+        };
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        if let Ok(content_type) = HeaderValue::try_from(self.content_type) {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        let rules = hiding_rules(&self.fired);
+        if !rules.is_empty() {
+            reply::mark(&mut headers, Outcome::Filtered, Some(&rules));
+        }
+        Page { hidden: false, fired: self.fired.into(), headers, body }
     }
 }
 
-/// The ids of the rules that hid something.
-pub(super) fn hiding_rules(hits: &[Hit<'_>]) -> String {
-    hits.iter().filter(|hit| hit.hides).map(|hit| hit.found.rule.id.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-async fn finish(
-    exchange: &Exchange,
-    plan: &Plan,
-    upstream: &HeaderMap,
-    judged: Judged,
-    whole: Whole<'_>,
-) -> Response<Body> {
-    if judged.emptied {
+/// Sends a page, and tells of what the rules did to it.
+pub(super) async fn deliver(exchange: &Exchange, page: &Page) -> Response<Body> {
+    if page.hidden {
         // All its files are protected, so the page is: an empty page would stop uv from asking the next index.
+        exchange.tell_fired(&page.fired, Outcome::Hidden, StatusCode::NOT_FOUND);
         let mut response = reply::not_found(exchange.resource.absent);
-        reply::mark(&mut response, Outcome::Hidden, Some(&judged.rules));
+        reply::mark(response.headers_mut(), Outcome::Hidden, Some(&hiding_rules(&page.fired)));
         return response;
     }
-    let mut headers = plan.page_headers(upstream);
-    let body = match judged.body {
-        Some(body) => body,
-        // Nothing goes: the very bytes that came, packed as they came.
-        None if plan.takes(whole.coding) => {
-            if whole.coding != Coding::Identity {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static(whole.coding.as_str()));
-            }
-            whole.coded
-        }
-        None => {
-            weaken(&mut headers);
-            whole.plain
-        }
-    };
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    if let Ok(content_type) = HeaderValue::try_from(judged.content_type) {
-        headers.insert(CONTENT_TYPE, content_type);
-    }
-    let mut response = Response::new(if exchange.is_head() { empty() } else { stream::whole(exchange, body).await });
-    *response.headers_mut() = headers;
-    if !judged.rules.is_empty() {
-        reply::mark(&mut response, Outcome::Filtered, Some(&judged.rules));
-    }
+    exchange.tell_fired(&page.fired, Outcome::Filtered, StatusCode::OK);
+    let body = if exchange.is_head() { empty() } else { stream::whole(exchange, page.body.clone()).await };
+    let mut response = Response::new(body);
+    response.headers_mut().clone_from(&page.headers);
     response
 }
 
-/// Upstream has packed the page unasked, so its tag is that of other bytes than the client gets (RFC 9110 section 8.8.1).
-fn weaken(headers: &mut HeaderMap) {
+/// Turns a strong entity tag into a weak one: it is that of other bytes than the client gets, such as the same page in
+/// another coding (RFC 9110 section 8.8.1).
+pub(super) fn weaken(headers: &mut HeaderMap) {
     let weak = headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| tag.starts_with('"'));
     if let Some(Ok(weak)) = weak.map(|tag| HeaderValue::try_from(format!("W/{tag}"))) {
         headers.insert(ETAG, weak);

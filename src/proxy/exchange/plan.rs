@@ -23,13 +23,24 @@ const ASK_FOR_SIMPLE: &str =
 pub(super) struct Plan {
     /// What the client gets of a simple page.
     pub(super) wanted: Representation,
-    tags: Tags,
-    /// The fields of the request, until it is made.
-    headers: HeaderMap,
+    /// The word for what it gets: part of the entity tag.
+    pub(super) representation: &'static str,
+    /// The types that are asked for; `None` leaves them to the client.
+    asked_for: Option<&'static str>,
     /// Whether an answer from which nothing goes may stay in gzip.
-    gzip: bool,
+    pub(super) gzip: bool,
     /// Whether it is a page for people or a feed: its fields (policies, cookies) are as good as its body.
     keeps_fields: bool,
+}
+
+/// What upstream has.
+pub(super) enum Found {
+    /// The page.
+    Page(Response<Incoming>),
+    /// No other page than the one that it was asked about; with the fields that say so.
+    Unchanged(HeaderMap),
+    /// No page: what the client is answered instead.
+    Other(Box<Response<Body>>),
 }
 
 impl Plan {
@@ -50,19 +61,31 @@ impl Plan {
             Kind::Stats => ("stats", None),
             _ => ("web", None),
         };
-        let tags = Tags::new(exchange.policy.fingerprint(), representation);
+        let gzip = accepts_gzip(&exchange.headers);
+        Self { wanted, representation, asked_for, gzip, keeps_fields: asked_for.is_none() }
+    }
+
+    fn tags(&self, exchange: &Exchange) -> Tags {
+        Tags::new(exchange.policy.fingerprint(), self.representation)
+    }
+
+    /// The fields of the question that goes upstream; its condition is `tag`, or what the client's own comes to.
+    fn question(&self, exchange: &Exchange, tag: Option<&HeaderValue>) -> HeaderMap {
+        let kind = &exchange.resource.kind;
         let mut headers = exchange.bodiless_headers();
-        if let Some(types) = asked_for {
+        if let Some(types) = self.asked_for {
             headers.insert(ACCEPT, HeaderValue::from_static(types));
         }
         // Upstream has a tag for each coding, and ours are made of those. So a coding that the client doesn't take is
         // asked for only where the answer is written here anyway: else one tag would stand for two bodies.
-        let written_here = *kind == Kind::Root || (matches!(kind, Kind::Page(_)) && wanted.is_html());
-        let gzip = accepts_gzip(&exchange.headers);
-        let codings = if gzip || written_here { "gzip" } else { "identity" };
+        let written_here = *kind == Kind::Root || (matches!(kind, Kind::Page(_)) && self.wanted.is_html());
+        let codings = if self.gzip || written_here { "gzip" } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
-        tags.unwrap_conditions(&mut headers);
-        Self { wanted, tags, headers, gzip, keeps_fields: asked_for.is_none() }
+        self.tags(exchange).unwrap_conditions(&mut headers);
+        if let Some(tag) = tag {
+            headers.insert(IF_NONE_MATCH, tag.clone());
+        }
+        headers
     }
 
     /// Whether the client takes `coding`, and we have asked for it.
@@ -70,30 +93,32 @@ impl Plan {
         coding == Coding::Identity || (coding == Coding::Gzip && self.gzip)
     }
 
-    /// Asks upstream. Gives its page, or the answer to the client when there is none.
-    pub(super) async fn fetch(&mut self, exchange: &Exchange) -> Result<Response<Incoming>, Box<Response<Body>>> {
-        let headers = std::mem::take(&mut self.headers);
+    /// Asks upstream whether the page is another one than that with `tag`, or than the client's own.
+    pub(super) async fn fetch(&self, exchange: &Exchange, tag: Option<&HeaderValue>) -> Found {
+        let headers = self.question(exchange, tag);
         let conditional = headers.contains_key(IF_NONE_MATCH);
         // HEAD asks for the page too: only the filtered page has the length that GET would tell.
-        let asked = exchange.ask(Method::GET, headers, empty()).await;
-        let response = asked.map_err(|error| Box::new(exchange.fail_upstream(&error)))?;
+        let response = match exchange.ask(Method::GET, headers, empty()).await {
+            Ok(response) => response,
+            Err(error) => return Found::Other(Box::new(exchange.fail_upstream(&error))),
+        };
         match response.status() {
-            StatusCode::OK => Ok(response),
-            StatusCode::NOT_MODIFIED if conditional => Err(Box::new(self.not_modified(&response))),
-            _ => Err(Box::new(without_page(exchange, response).await)),
+            StatusCode::OK => Found::Page(response),
+            StatusCode::NOT_MODIFIED if conditional => Found::Unchanged(response.into_parts().0.headers),
+            _ => Found::Other(Box::new(without_page(exchange, response).await)),
         }
     }
 
     /// Upstream's page hasn't changed, and neither have the rules: the client's copy is the filtered one.
-    fn not_modified(&self, upstream: &Response<Incoming>) -> Response<Body> {
+    pub(super) fn not_modified(&self, exchange: &Exchange, upstream: &HeaderMap) -> Response<Body> {
         let mut response = Response::new(empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.headers_mut() = self.page_headers(upstream.headers());
+        *response.headers_mut() = self.page_headers(exchange, upstream);
         response
     }
 
     /// The fields of a page of ours. Upstream's validators and lengths are of another body.
-    pub(super) fn page_headers(&self, upstream: &HeaderMap) -> HeaderMap {
+    pub(super) fn page_headers(&self, exchange: &Exchange, upstream: &HeaderMap) -> HeaderMap {
         let mut headers = if self.keeps_fields { fields_for_people(upstream) } else { fields_of_an_index(upstream) };
         // Asked again each time, so that a change of the rules is felt at once.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(asked_again(&headers)));
@@ -101,7 +126,7 @@ impl Plan {
         if !headers.contains_key(VARY) {
             headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
         }
-        if let Some(tag) = self.tags.outer(upstream) {
+        if let Some(tag) = self.tags(exchange).outer(upstream) {
             headers.insert(ETAG, tag);
         }
         headers

@@ -10,9 +10,11 @@ use super::super::body::{Body, Decoded, empty};
 use super::super::judge::{Hit, PolicyJudge};
 use super::super::reply;
 use super::Exchange;
-use super::pages::{self, hiding_rules, record_hits};
-use super::plan::{Plan, content_type};
+use super::cached::Keeper;
+use super::pages;
+use super::plan::{Found, Plan, content_type};
 use super::stream::{self, Failure, Outlet, PIECE};
+use super::tell::{fired, hiding_rules};
 use crate::claimed::{Claims, watch};
 use crate::name::Subject;
 use crate::policy::Policy;
@@ -26,21 +28,22 @@ const MAX_CLAIMS: usize = 10_000;
 
 /// Answers the root list.
 pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
-    let mut plan = Plan::new(&exchange);
-    let upstream = match plan.fetch(&exchange).await {
-        Ok(response) => response,
-        Err(answer) => return *answer,
+    let plan = Plan::new(&exchange);
+    let upstream = match plan.fetch(&exchange, None).await {
+        Found::Page(response) => response,
+        Found::Unchanged(headers) => return plan.not_modified(&exchange, &headers),
+        Found::Other(answer) => return *answer,
     };
     match Representation::of_response(content_type(upstream.headers())) {
         Ok(Representation::Json) => stream_filtered(exchange, &plan, upstream).await,
         // Only a host that has no JSON sends HTML; its list is read whole.
-        Ok(_html) => pages::answer_with(exchange, plan, upstream).await,
+        Ok(_html) => pages::answer_with(&exchange, &plan, upstream, Keeper::nobody()).await,
         Err(malformed) => exchange.fail(malformed.reason(), &malformed.to_string()),
     }
 }
 
 async fn stream_filtered(exchange: Arc<Exchange>, plan: &Plan, upstream: Response<Incoming>) -> Response<Body> {
-    let mut headers = plan.page_headers(upstream.headers());
+    let mut headers = plan.page_headers(&exchange, upstream.headers());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(plan.wanted.content_type()));
     if exchange.is_head() {
         // Its length is known to nobody before it is filtered.
@@ -80,7 +83,7 @@ async fn filter(
             let out = std::mem::replace(&mut filtered, Vec::with_capacity(PIECE));
             // The head goes before the end is known: of a long list it names the rules that may hide something.
             outlet.name_rules(|| match ended {
-                true => hiding_rules(judge.judge.hits()),
+                true => hiding_rules(&fired(judge.judge.hits())),
                 false => reply::possible_rules(&exchange.policy),
             });
             if !outlet.send(out).await {
@@ -89,7 +92,7 @@ async fn filter(
             }
         }
         if ended {
-            record_hits(exchange, judge.judge.hits(), Outcome::Filtered, StatusCode::OK);
+            exchange.tell_fired(&fired(judge.judge.hits()), Outcome::Filtered, StatusCode::OK);
             let claims = judge.claims.take();
             tell_of_claimed(exchange, judge.judge.hits(), claims);
             return Ok(());

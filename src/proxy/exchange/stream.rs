@@ -106,7 +106,7 @@ where
             let mut response = Response::new(body.boxed());
             *response.headers_mut() = headers;
             if !rules.is_empty() {
-                reply::mark(&mut response, Outcome::Filtered, Some(&rules));
+                reply::mark(response.headers_mut(), Outcome::Filtered, Some(&rules));
             }
             response
         }

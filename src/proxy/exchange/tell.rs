@@ -2,11 +2,53 @@
 
 use http::StatusCode;
 
+use super::super::judge::Hit;
 use super::Exchange;
 use crate::name::FileName;
-use crate::policy::Match;
+use crate::policy::{Match, Mode};
 use crate::telemetry::decision::timestamp;
 use crate::telemetry::{Decision, Outcome};
+
+/// The rule by which something was decided, and the pattern of it that matched, as it is written.
+#[derive(Clone, Copy)]
+pub(super) struct By<'a> {
+    rule: &'a str,
+    pattern: &'a str,
+    mode: Mode,
+}
+
+impl<'a> From<&Match<'a>> for By<'a> {
+    fn from(found: &Match<'a>) -> Self {
+        Self { rule: &found.rule.id, pattern: found.written, mode: found.rule.mode }
+    }
+}
+
+/// What one rule did to a page: its own, so that it can be told again when the page is given to somebody else.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Fired {
+    rule: String,
+    pattern: String,
+    mode: Mode,
+    hides: bool,
+    count: u64,
+}
+
+impl From<&Hit<'_>> for Fired {
+    fn from(hit: &Hit<'_>) -> Self {
+        let By { rule, pattern, mode } = (&hit.found).into();
+        Self { rule: rule.to_owned(), pattern: pattern.to_owned(), mode, hides: hit.hides, count: hit.count }
+    }
+}
+
+/// What each rule did.
+pub(super) fn fired(hits: &[Hit<'_>]) -> Vec<Fired> {
+    hits.iter().map(Fired::from).collect()
+}
+
+/// The ids of the rules that hid something.
+pub(super) fn hiding_rules(fired: &[Fired]) -> String {
+    fired.iter().filter(|fired| fired.hides).map(|fired| fired.rule.as_str()).collect::<Vec<_>>().join(", ")
+}
 
 /// What there is to tell beside what the request itself says.
 #[derive(Clone, Copy)]
@@ -16,7 +58,7 @@ pub(super) struct Told<'a> {
     /// The project; that of the URL when it is left out.
     pub(super) project: Option<&'a str>,
     pub(super) file: Option<&'a FileName>,
-    pub(super) found: Option<&'a Match<'a>>,
+    pub(super) by: Option<By<'a>>,
     /// Entries taken from a page.
     pub(super) removed: u64,
     /// Why an answer failed.
@@ -26,11 +68,20 @@ pub(super) struct Told<'a> {
 impl Told<'_> {
     /// This, and nothing more.
     pub(super) const fn new(outcome: Outcome, status: StatusCode) -> Self {
-        Self { outcome, status, project: None, file: None, found: None, removed: 0, reason: None }
+        Self { outcome, status, project: None, file: None, by: None, removed: 0, reason: None }
     }
 }
 
 impl Exchange {
+    /// Tells of each rule that did something to a page.
+    pub(super) fn tell_fired(&self, fired: &[Fired], outcome: Outcome, status: StatusCode) {
+        for fired in fired {
+            let outcome = if fired.hides { outcome } else { Outcome::Allowed };
+            let by = Some(By { rule: &fired.rule, pattern: &fired.pattern, mode: fired.mode });
+            self.tell(&Told { by, removed: fired.count, ..Told::new(outcome, status) });
+        }
+    }
+
     /// Tells of a decision. Never waits.
     pub(super) fn tell(&self, told: &Told<'_>) {
         let of_url = || self.resource.projects.first().map(ToString::to_string);
@@ -41,9 +92,9 @@ impl Exchange {
             surface: self.surface,
             project: told.project.map(str::to_owned).or_else(of_url),
             file: told.file.map(|file| file.as_str().to_owned()),
-            rule: told.found.map(|found| found.rule.id.clone()),
-            pattern: told.found.map(|found| found.written.to_owned()),
-            mode: told.found.map(|found| found.rule.mode.as_str()),
+            rule: told.by.map(|by| by.rule.to_owned()),
+            pattern: told.by.map(|by| by.pattern.to_owned()),
+            mode: told.by.map(|by| by.mode.as_str()),
             removed: told.removed,
             client: self.visit.client,
             user: None,

@@ -22,8 +22,8 @@ use super::super::pipe::{Unread, Writer, pipe};
 use super::super::reply;
 use super::super::upstream::{LONG_ANSWER, UpstreamError};
 use super::Exchange;
-use super::pages::record_hits;
 use super::tell::Told;
+use super::tell::fired;
 use crate::name::Subject;
 use crate::pypi::upload::{ADVICE, BadUpload, Progress, Protected, Refusal, Rejected, Upload};
 use crate::telemetry::Outcome;
@@ -66,7 +66,7 @@ pub(super) async fn answer(exchange: &Exchange, body: &mut Option<Incoming>) -> 
     };
     match outcome {
         Ok(response) => {
-            record_hits(exchange, judge.hits(), Outcome::Allowed, response.status());
+            exchange.tell_fired(&fired(judge.hits()), Outcome::Allowed, response.status());
             response
         }
         Err(stop) => refuse(exchange, stop),
@@ -137,7 +137,7 @@ fn refuse_upload(exchange: &Exchange, refusal: &Refusal) -> Response<Body> {
     };
     match policy.judge(subject).protected {
         Some(found) => {
-            exchange.tell(&Told { project: Some(&name), file, found: Some(&found), ..told });
+            exchange.tell(&Told { project: Some(&name), file, by: Some((&found).into()), ..told });
             reply::refused_upload(&name, &found)
         }
         // The policy said otherwise a moment ago, and it never changes.

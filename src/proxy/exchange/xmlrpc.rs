@@ -13,10 +13,10 @@ use super::super::body::{Body, BodyError, Decoded, full, within_patience};
 use super::super::judge::PolicyJudge;
 use super::super::reply;
 use super::Exchange;
-use super::pages::{hiding_rules, record_hits};
 use super::plan::{content_type, without_page};
 use super::stream::{self, Failure, Outlet, PIECE};
 use super::tell::Told;
+use super::tell::{fired, hiding_rules};
 use crate::pypi::negotiate::expect;
 use crate::pypi::upload::is_multipart_form;
 use crate::pypi::xmlrpc::{Call, ResponseError, filter_response};
@@ -105,10 +105,10 @@ async fn filter(
         // The head of a long answer goes before the end is known.
         output.outlet.name_rules(|| reply::possible_rules(&policy));
         let filtered = filter_response(call, input, &mut output, &mut judge);
-        output.outlet.name_rules(|| hiding_rules(judge.hits()));
+        output.outlet.name_rules(|| hiding_rules(&fired(judge.hits())));
         let outcome = match filtered.and_then(|_removed| output.send().map_err(ResponseError::Output)) {
             Ok(()) => {
-                record_hits(&exchange, judge.hits(), Outcome::Filtered, StatusCode::OK);
+                exchange.tell_fired(&fired(judge.hits()), Outcome::Filtered, StatusCode::OK);
                 Ok(())
             }
             Err(error) => failure(error).map_or(Ok(()), Err),
