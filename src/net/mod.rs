@@ -2,10 +2,12 @@
 
 pub mod deadline;
 pub mod dial;
+pub mod eager;
 pub mod hello;
 pub mod listen;
 pub mod peek;
 pub mod prefixed;
+mod scratch;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;

@@ -4,11 +4,10 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
-/// Large enough that a fast download isn't all system calls, small enough for thousands of idle tunnels.
-const BUFFER: usize = 32 * 1024;
+use super::scratch;
 
 /// How long a tunnel may stand still.
 #[derive(Clone, Copy, Debug)]
@@ -61,13 +60,15 @@ const ENDED: u64 = 1 << 63;
 
 impl Direction {
     async fn copy(&self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
-        let mut buffer = vec![0; BUFFER];
         loop {
-            let length = from.read(&mut buffer).await?;
-            let Some(piece) = buffer.get(..length).filter(|piece| !piece.is_empty()) else { break };
-            to.write_all(piece).await?;
+            let piece = scratch::read(&mut from).await?;
+            if piece.is_empty() {
+                break;
+            }
+            to.write_all(&piece).await?;
             to.flush().await?;
-            self.0.fetch_add(length as u64, Ordering::Relaxed);
+            self.0.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            scratch::give_back(piece);
         }
         self.0.fetch_or(ENDED, Ordering::Relaxed);
         // The other side learns that no more will come, and may still answer (half-close).
@@ -107,7 +108,7 @@ async fn stands_still(up: &Direction, down: &Direction, limits: IdleLimits) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::duplex;
+    use tokio::io::{AsyncReadExt, duplex};
 
     use super::*;
 

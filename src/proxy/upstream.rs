@@ -15,13 +15,14 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::body::Body;
 use crate::name::Authority;
 use crate::net::dial::{DialError, Dialer};
+use crate::net::eager::Eager;
 
 /// How long an upstream's TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -34,6 +35,8 @@ pub(super) const LONG_ANSWER: Duration = Duration::from_secs(15 * 60);
 pub(super) const UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an unused connection is kept.
 const KEEP: Duration = Duration::from_secs(60);
+/// What is read of a connection at once.
+const READ: usize = 32 * 1024;
 /// HTTP/2 flow-control windows: the defaults throttle large pages on long links, and this much of a page that waits for
 /// its place is in memory. (Files come over HTTP/1.1.)
 const STREAM_WINDOW: u32 = 1024 * 1024;
@@ -181,11 +184,13 @@ impl Connector {
             return Ok(Stream::plain(tcp));
         }
         let name = ServerName::try_from(to.host.as_str().to_owned())?;
+        // rustls reads 4 KiB at a time: a system call each, if nothing stood between.
+        let tcp = BufReader::with_capacity(READ, tcp);
         let tls = timeout(HANDSHAKE, self.tls.connect(name, tcp)).await.map_err(|_elapsed| {
             io::Error::new(io::ErrorKind::TimedOut, format!("TLS handshake with {to} timed out"))
         })??;
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Stream { io: TokioIo::new(Box::new(tls)), h2 })
+        Ok(Stream { io: TokioIo::new(Box::new(Eager::new(tls))), h2 })
     }
 }
 

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use rcgen::KeyPair;
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::NoServerSessionStorage;
 use time::OffsetDateTime;
 
 use super::authority::CertificateAuthority;
@@ -119,6 +120,9 @@ impl Leaf {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // Clients keep their sessions themselves: of thousands, none is forgotten here before it is taken up again.
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self {
             config: Arc::new(config),
             authority: Arc::clone(authority),
