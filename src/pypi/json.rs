@@ -51,6 +51,14 @@ pub struct Reader<'a> {
     checked: bool,
 }
 
+/// An object that is being read.
+struct OpenObject {
+    /// Where its keys begin among those of all objects that are open.
+    first_key: usize,
+    /// One bit for each kind of key that it has: most keys are the only one of their kind, and needn't be compared.
+    seen: u64,
+}
+
 /// Reads a document that is one value and nothing else.
 ///
 /// # Errors
@@ -252,8 +260,8 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let mut escaped = false;
         match first {
-            b'{' | b'[' if self.checked => self.skip_checked(),
             b'"' => escaped = self.text()?.escaped,
+            b'{' | b'[' if self.checked => self.skip_checked(),
             b'{' => self.object(|_key, _value| Ok(()))?,
             b'[' => self.array(|_element| Ok(()))?,
             b'-' | b'0'..=b'9' => self.number()?,
@@ -274,20 +282,33 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(Text<'a>, Value<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
+        self.object_with(|reader, key| {
+            let value = reader.value()?;
+            member(key, value)
+        })
+    }
+
+    /// Reads an object; `member` is called with each key, and must read its value: so nothing is read twice.
+    ///
+    /// # Errors
+    /// As [`Reader::object`].
+    #[inline]
+    pub(super) fn object_with(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         self.descend(b'{', "an object is missing")?;
-        let first_key = self.keys.len();
+        let mut open = OpenObject { first_key: self.keys.len(), seen: 0 };
         if !self.accept(b'}')? {
             loop {
-                let key = self.key(first_key)?;
-                let value = self.value()?;
-                member(key, value)?;
-                if self.accept(b'}')? {
+                let key = self.key(&mut open)?;
+                member(self, key)?;
+                if self.ends(b'}', "`,` or `}` is missing after a member")? {
                     break;
                 }
-                self.expect(b',', "`,` or `}` is missing after a member")?;
             }
         }
-        self.forget_keys(first_key)?;
+        self.forget_keys(open.first_key)?;
         self.depth -= 1;
         Ok(())
     }
@@ -306,19 +327,55 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Malformed`], and what `element` returns.
     pub fn array(&mut self, mut element: impl FnMut(Value<'a>) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        self.array_with(|reader| {
+            let value = reader.value()?;
+            element(value)
+        })
+    }
+
+    /// Reads an array; `element` is called before each element, and must read it.
+    ///
+    /// # Errors
+    /// As [`Reader::array`].
+    #[inline]
+    pub(super) fn array_with(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         self.descend(b'[', "an array is missing")?;
         if !self.accept(b']')? {
             loop {
-                let value = self.value()?;
-                element(value)?;
-                if self.accept(b']')? {
+                element(self)?;
+                if self.ends(b']', "`,` or `]` is missing after an element")? {
                     break;
                 }
-                self.expect(b',', "`,` or `]` is missing after an element")?;
             }
         }
         self.depth -= 1;
         Ok(())
+    }
+
+    /// What `read` reads, an object or an array, as one value.
+    #[inline]
+    pub(super) fn nested(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<Value<'a>, Malformed> {
+        self.peek()?;
+        let start = self.at;
+        read(self)?;
+        Ok(Value { bytes: self.bytes.get(start..self.at).unwrap_or_default(), escaped: false })
+    }
+
+    /// Consumes `close`, or the comma that must be there in its place; whether it was `close`.
+    #[inline]
+    fn ends(&mut self, close: u8, what: &'static str) -> Result<bool, Malformed> {
+        let next = self.peek()?;
+        if next != close && next != b',' {
+            return Err(self.syntax(what));
+        }
+        self.at += 1;
+        Ok(next == close)
     }
 
     /// Reads a string.
@@ -355,7 +412,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a key and its colon, and refuses a key that the open object has already (Python's reader would take the last).
     #[inline]
-    fn key(&mut self, first_key: usize) -> Result<Text<'a>, Malformed> {
+    fn key(&mut self, open: &mut OpenObject) -> Result<Text<'a>, Malformed> {
         let key = self.text()?;
         if self.checked {
             self.expect(b':', "`:` is missing after a key")?;
@@ -364,9 +421,11 @@ impl<'a> Reader<'a> {
         if key.escaped && key.decode().is_err() {
             return Err(self.syntax("a key has half a surrogate pair"));
         }
-        let others = self.keys.get(first_key..).unwrap_or_default();
-        if others.len() < FEW_KEYS && others.iter().any(|other| other.says_the_same(key)) {
-            return Err(self.syntax("a key stands twice in an object"));
+        if open.may_have(key) {
+            let others = self.keys.get(open.first_key..).unwrap_or_default();
+            if others.len() < FEW_KEYS && others.iter().any(|other| other.says_the_same(key)) {
+                return Err(self.syntax("a key stands twice in an object"));
+            }
         }
         self.keys.push(key);
         self.expect(b':', "`:` is missing after a key")?;
@@ -484,6 +543,24 @@ impl<'a> Reader<'a> {
     #[cold]
     const fn syntax(&self, what: &'static str) -> Malformed {
         Malformed::Syntax { at: self.at, what }
+    }
+}
+
+impl OpenObject {
+    /// Whether a key that was asked for before could say the same as `key`; remembers `key`.
+    #[inline]
+    fn may_have(&mut self, key: Text<'_>) -> bool {
+        let [first, .., last] = key.inner else { return true };
+        if key.escaped {
+            // It may say what any other one says, also one to come.
+            self.seen = u64::MAX;
+            return true;
+        }
+        let kind = usize::from(*first) ^ (usize::from(*last) << 1) ^ (key.inner.len() << 2);
+        let mark = 1 << (kind % 64);
+        let may_have = self.seen & mark != 0;
+        self.seen |= mark;
+        may_have
     }
 }
 

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::html;
-use super::json::{self, Member, Value, find};
+use super::json::{self, Member, Reader, Value, find};
 use super::meta::{Meta, text};
 use super::{Judge, Malformed, render};
 use crate::name::{ProjectName, Subject};
@@ -43,14 +43,13 @@ impl<'a> Page<'a> {
     /// # Errors
     /// [`Malformed`] if it isn't a JSON page, or that of another project than `expected`.
     pub fn from_json(bytes: &'a [u8], expected: Option<&ProjectName>) -> Result<Self, Malformed> {
-        let members = json::members(bytes)?.ok_or(Malformed::Shape("a project page is an object"))?;
+        let (members, entries) = read_json(bytes)?;
         let name = text(required(&members, "name")?, "`name` is not a string")?;
         let mut meta = find(&members, "meta").map(Meta::from_json).transpose()?.unwrap_or_default();
         if let Some(status) = find(&members, "project-status") {
             meta.set_status(status)?;
         }
-        let files = required(&members, "files")?.elements()?.ok_or(Malformed::Shape("`files` is not an array"))?;
-        let entries = files.into_iter().map(Entry::from_json).collect::<Result<_, _>>()?;
+        required(&members, "files")?;
         if let Some(versions) = find(&members, "versions") {
             versions::check(versions)?;
         }
@@ -139,6 +138,34 @@ impl<'a> Page<'a> {
             }
         })
     }
+}
+
+/// All members of the page, and what `files` has in it, in one pass.
+fn read_json(bytes: &[u8]) -> Result<(Vec<Member<'_>>, Vec<Entry<'_>>), Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.peek()? != b'{' {
+        json::document(bytes)?;
+        return Err(Malformed::Shape("a project page is an object"));
+    }
+    let (mut members, mut entries) = (Vec::new(), Vec::new());
+    reader.object_with(|reader, key| {
+        let value =
+            if key.is("files") { reader.nested(|reader| read_files(reader, &mut entries))? } else { reader.value()? };
+        members.push(Member { key, value });
+        Ok(())
+    })?;
+    reader.end()?;
+    Ok((members, entries))
+}
+
+fn read_files<'a>(reader: &mut Reader<'a>, entries: &mut Vec<Entry<'a>>) -> Result<(), Malformed> {
+    if reader.peek()? != b'[' {
+        return Err(Malformed::Shape("`files` is not an array"));
+    }
+    reader.array_with(|reader| {
+        entries.push(Entry::read(reader)?);
+        Ok(())
+    })
 }
 
 fn required<'a>(members: &[Member<'a>], key: &str) -> Result<Value<'a>, Malformed> {

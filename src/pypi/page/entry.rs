@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::pypi::html::Anchor;
-use crate::pypi::json::{Value, find};
+use crate::pypi::json::{Reader, Value, find};
 use crate::pypi::link::{self, Link};
 use crate::pypi::meta::integer;
 use crate::pypi::{Judge, Malformed};
@@ -63,25 +63,27 @@ impl<'e> Field<'e> {
 
 impl<'a> Entry<'a> {
     /// Reads an element of `files`. What names the file, or leads to another one, must be of its right type.
-    pub(super) fn from_json(value: Value<'a>) -> Result<Self, Malformed> {
-        let (mut filename, mut url, mut provenance) = (None, None, None);
-        let is_object = value.each_member(|key, value| {
-            let field = if key.is("filename") {
-                &mut filename
-            } else if key.is("url") {
-                &mut url
-            } else if key.is("provenance") && !value.is_null() {
-                &mut provenance
-            } else {
-                return Ok(());
-            };
-            let text = value.text().ok_or(Malformed::Shape("`filename`, `url` or `provenance` is no string"))?;
-            *field = Some(text.decode()?);
-            Ok(())
-        })?;
-        if !is_object {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        if reader.peek()? != b'{' {
             return Err(Malformed::Shape("an element of `files` is not an object"));
         }
+        let (mut filename, mut url, mut provenance) = (None, None, None);
+        let value = reader.nested(|reader| {
+            reader.object(|key, value| {
+                let field = if key.is("filename") {
+                    &mut filename
+                } else if key.is("url") {
+                    &mut url
+                } else if key.is("provenance") && !value.is_null() {
+                    &mut provenance
+                } else {
+                    return Ok(());
+                };
+                let text = value.text().ok_or(Malformed::Shape("`filename`, `url` or `provenance` is no string"))?;
+                *field = Some(text.decode()?);
+                Ok(())
+            })
+        })?;
         let (Some(filename), Some(url)) = (filename, url) else {
             return Err(Malformed::Shape("a file has a `filename` and a `url`"));
         };
