@@ -12,6 +12,7 @@ use url::Url;
 
 use super::html;
 use super::json::{self, Member, Reader, Value, find};
+use super::link::Room;
 use super::meta::{Meta, text};
 use super::{Judge, Malformed, render};
 use crate::name::{ProjectName, Subject};
@@ -87,7 +88,8 @@ impl<'a> Page<'a> {
             self.removed.append(&mut self.entries);
             return;
         }
-        self.removed.extend(self.entries.extract_if(.., |entry| entry.is_hidden(judge)));
+        let mut room = Room::default();
+        self.removed.extend(self.entries.extract_if(.., |entry| entry.is_hidden(judge, &mut room)));
     }
 
     /// How many entries were removed.

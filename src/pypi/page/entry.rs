@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::pypi::html::Anchor;
 use crate::pypi::json::{Reader, Value, find};
-use crate::pypi::link::{self, Link};
+use crate::pypi::link::{self, Link, Room};
 use crate::pypi::meta::integer;
 use crate::pypi::{Judge, Malformed};
 
@@ -156,8 +156,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn is_hidden(&self, judge: &mut dyn Judge) -> bool {
-        Link { filename: Some(&self.filename), url: &self.url, provenance: self.provenance() }.is_hidden(judge)
+    pub(super) fn is_hidden(&self, judge: &mut dyn Judge, room: &mut Room) -> bool {
+        Link { filename: Some(&self.filename), url: &self.url, provenance: self.provenance() }.is_hidden(judge, room)
     }
 
     /// The URL as an anchor has it: with one hash as its fragment (PEP 503).
