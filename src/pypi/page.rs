@@ -35,7 +35,7 @@ pub struct Page<'a> {
 #[derive(Clone, Debug)]
 enum Source<'a> {
     Json { bytes: &'a [u8], members: Vec<Member<'a>> },
-    Html,
+    Html { bytes: &'a [u8] },
 }
 
 impl<'a> Page<'a> {
@@ -71,7 +71,7 @@ impl<'a> Page<'a> {
         let document = html::read(bytes, url)?;
         let entries = document.anchors.into_iter().map(Entry::from_html).collect();
         let (name, meta) = (expected.cloned(), document.meta);
-        Ok(Self { name, meta, source: Source::Html, entries, removed: Vec::new(), hidden: false })
+        Ok(Self { name, meta, source: Source::Html { bytes }, entries, removed: Vec::new(), hidden: false })
     }
 
     /// The files that are listed.
@@ -117,10 +117,14 @@ impl<'a> Page<'a> {
     /// The page in HTML, as PyPI's own looks.
     #[must_use]
     pub fn to_html(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512 + 512 * self.entries.len());
+        let source = match self.source {
+            Source::Json { bytes, .. } | Source::Html { bytes } => bytes,
+        };
+        // Hardly ever longer than what was read.
+        let mut out = Vec::with_capacity(512 + source.len());
         render::page_head(&self.meta, self.name.as_ref().map_or("this project", ProjectName::as_str), &mut out);
         for entry in &self.entries {
-            render::page_anchor(&entry.href(), entry.attributes(), entry.filename(), &mut out);
+            entry.write_anchor(&mut out);
         }
         render::page_tail(&self.meta, &mut out);
         out

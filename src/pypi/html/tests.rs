@@ -158,7 +158,7 @@ proptest! {
         let mut html = Vec::new();
         render::page_head(&Meta::default(), "x", &mut html);
         for href in &hrefs {
-            render::page_anchor(href, [("data-yanked", value.as_str())], &value, &mut html);
+            render::page_anchor(render::whole(href), [("data-yanked", render::whole(&value))], &value, &mut html);
         }
         render::page_tail(&Meta::default(), &mut html);
         let read = read(&html, None).unwrap().anchors;
