@@ -82,6 +82,10 @@ fn check(raw: &[u8]) -> Result<&str, InvalidFileName> {
         _ => {}
     }
     let text = str::from_utf8(raw).map_err(|_not_utf8| InvalidFileName::Encoding)?;
+    // Without a way out, so that many bytes are looked at at once.
+    if raw.iter().fold(true, |all, &byte| all & is_file_byte(byte)) {
+        return Ok(text);
+    }
     match raw.iter().copied().find(|&byte| !is_file_byte(byte)) {
         None => Ok(text),
         Some(b'/' | b'\\') => Err(InvalidFileName::Separator),

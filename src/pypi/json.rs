@@ -7,12 +7,14 @@
 //! Running out of bytes is [`Malformed::Truncated`] and nothing else is, so that a caller who has more bytes to come
 //! can wait for them and try again.
 
+mod layout;
 mod text;
 
 use std::fmt;
 
 use super::Malformed;
 
+pub(super) use layout::Layout;
 pub use text::Text;
 pub(super) use text::plain_run;
 

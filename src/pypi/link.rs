@@ -137,6 +137,14 @@ pub(super) fn last_segment(url: &str) -> Option<Cow<'_, [u8]>> {
     Some(percent_decode_str(segment).into())
 }
 
+/// The decoded last segment of a URL's path, as text; nothing if there is none.
+pub(super) fn file_name(url: &str) -> Cow<'_, str> {
+    match plain_segments(url).and_then(|mut segments| segments.next()) {
+        Some(segment) if !segment.is_empty() => Cow::Borrowed(segment),
+        _ => Cow::Owned(String::from_utf8_lossy(&last_segment(url).unwrap_or_default()).into_owned()),
+    }
+}
+
 /// Whether clients would not agree on where it leads: the WHATWG parser (uv) takes `\` for `/`, and both it and Python's
 /// `urlsplit` drop tabs and line ends wherever they stand.
 pub(super) fn is_ambiguous(url: &str) -> bool {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::html;
-use super::json::{self, Member, Reader, Value, find};
+use super::json::{self, Layout, Member, Reader, Value, find};
 use super::link::Room;
 use super::meta::{Meta, text};
 use super::{Judge, Malformed, render};
@@ -168,8 +168,9 @@ fn read_files<'a>(reader: &mut Reader<'a>, entries: &mut Vec<Entry<'a>>) -> Resu
     if reader.peek()? != b'[' {
         return Err(Malformed::Shape("`files` is not an array"));
     }
+    let mut layout = Layout::default();
     reader.array_with(|reader| {
-        entries.push(Entry::read(reader)?);
+        entries.push(Entry::read(reader, &mut layout)?);
         Ok(())
     })
 }

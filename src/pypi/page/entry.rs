@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::pypi::html::Anchor;
-use crate::pypi::json::{Reader, Text, Value};
+use crate::pypi::json::{Layout, Reader, Text, Value};
 use crate::pypi::link::{self, Link, Room};
 use crate::pypi::meta::integer;
 use crate::pypi::render::{self, Pieces};
@@ -64,21 +64,19 @@ impl<'e> Field<'e> {
 
 impl<'a> Entry<'a> {
     /// Reads an element of `files`. What names the file, or leads to another one, must be of its right type.
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+    pub(super) fn read(reader: &mut Reader<'a>, layout: &mut Layout<'a>) -> Result<Self, Malformed> {
         if reader.peek()? != b'{' {
             return Err(Malformed::Shape("an element of `files` is not an object"));
         }
         let (mut filename, mut url, mut provenance) = (None, None, None);
         let value = reader.nested(|reader| {
-            reader.object(|key, value| {
-                let field = if key.is("filename") {
-                    &mut filename
-                } else if key.is("url") {
-                    &mut url
-                } else if key.is("provenance") && !value.is_null() {
-                    &mut provenance
-                } else {
-                    return Ok(());
+            reader.object_like(layout, |reader, key| {
+                let value = reader.value()?;
+                let field = match &*key.decode_bytes()? {
+                    b"filename" => &mut filename,
+                    b"url" => &mut url,
+                    b"provenance" if !value.is_null() => &mut provenance,
+                    _ => return Ok(()),
                 };
                 let text = value.text().ok_or(Malformed::Shape("`filename`, `url` or `provenance` is no string"))?;
                 *field = Some(text.decode()?);
@@ -93,8 +91,7 @@ impl<'a> Entry<'a> {
 
     /// Takes an anchor. Its file name is the URL's last segment; if that is none, it will be hidden.
     pub(super) fn from_html(anchor: Anchor) -> Self {
-        let filename = link::last_segment(&anchor.href).unwrap_or_default();
-        let filename = String::from_utf8_lossy(&filename).into_owned();
+        let filename = link::file_name(&anchor.href).into_owned();
         let provenance = anchor.attributes.iter().find(|(name, _)| *name == "data-provenance");
         let provenance = provenance.map(|(_, url)| Cow::Owned(url.clone()));
         let (filename, url) = (Cow::Owned(filename), Cow::Owned(anchor.href));
