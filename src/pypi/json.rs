@@ -145,6 +145,22 @@ impl<'a> Value<'a> {
         Ok(is_object)
     }
 
+    /// As [`Value::each_member`], faster if its keys are those of `layout`.
+    pub(super) fn each_member_like(
+        self,
+        layout: &mut Layout<'a>,
+        mut member: impl FnMut(Text<'a>, Self) -> Result<(), Malformed>,
+    ) -> Result<bool, Malformed> {
+        let is_object = self.bytes.starts_with(b"{");
+        if is_object {
+            Reader::of_checked(self.bytes).object_like(layout, |reader, key| {
+                let value = reader.value()?;
+                member(key, value)
+            })?;
+        }
+        Ok(is_object)
+    }
+
     /// The value of one key, if it is an object that has it.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Self> {
@@ -262,7 +278,10 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let mut escaped = false;
         match first {
-            b'"' => escaped = self.text()?.escaped,
+            b'"' => {
+                self.at += 1;
+                escaped = self.text_behind_quote()?.escaped;
+            }
             b'{' | b'[' if self.checked => self.skip_checked(),
             b'{' => self.object(|_key, _value| Ok(()))?,
             b'[' => self.array(|_element| Ok(()))?,
@@ -387,6 +406,11 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn text(&mut self) -> Result<Text<'a>, Malformed> {
         self.expect(b'"', "a string is missing")?;
+        self.text_behind_quote()
+    }
+
+    #[inline]
+    fn text_behind_quote(&mut self) -> Result<Text<'a>, Malformed> {
         let start = self.at;
         let mut escaped = false;
         let mut ascii = true;

@@ -123,8 +123,9 @@ impl<'a> Page<'a> {
         // Hardly ever longer than what was read.
         let mut out = Vec::with_capacity(512 + source.len());
         render::page_head(&self.meta, self.name.as_ref().map_or("this project", ProjectName::as_str), &mut out);
+        let mut layout = Layout::default();
         for entry in &self.entries {
-            entry.write_anchor(&mut out);
+            entry.write_anchor(&mut layout, &mut out);
         }
         render::page_tail(&self.meta, &mut out);
         out

@@ -158,14 +158,14 @@ impl<'a> Entry<'a> {
         Link { filename: Some(&self.filename), url: &self.url, provenance: self.provenance() }.is_hidden(judge, room)
     }
 
-    /// Writes it as an anchor.
-    pub(super) fn write_anchor(&self, out: &mut Vec<u8>) {
+    /// Writes it as an anchor. `layout` is that of the entry before it.
+    pub(super) fn write_anchor(&self, layout: &mut Layout<'a>, out: &mut Vec<u8>) {
         match &self.origin {
             Origin::Html(attributes) => {
                 let attributes = attributes.iter().map(|(name, value)| (*name, render::whole(value)));
                 render::page_anchor(render::whole(&self.url), attributes, &self.filename, out);
             }
-            Origin::Json(value) => self.write_anchor_from_json(&Said::by(*value), out),
+            Origin::Json(value) => self.write_anchor_from_json(&Said::by(*value, layout), out),
         }
     }
 
@@ -211,10 +211,10 @@ struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    fn by(entry: Value<'a>) -> Self {
+    fn by(entry: Value<'a>, layout: &mut Layout<'a>) -> Self {
         let mut said = Self::default();
         // It has been read before: no more faults are found.
-        let _is_object = entry.each_member(|key, value| {
+        let _is_object = entry.each_member_like(layout, |key, value| {
             let field = match &*key.decode_bytes()? {
                 b"core-metadata" => &mut said.core_metadata,
                 b"dist-info-metadata" => &mut said.dist_info_metadata,
