@@ -134,6 +134,7 @@ impl<'a> Page<'a> {
     fn render_json(&self, members: &[Member<'a>]) -> Vec<u8> {
         json::write_object(members.iter().filter(|member| !member.key.is("alternate-locations")), |member, out| {
             if member.key.is("files") {
+                out.reserve(member.value.bytes().len());
                 json::write_array(self.entries.iter().filter_map(Entry::json), out);
             } else if member.key.is("versions") && !self.removed.is_empty() {
                 let versions = versions::remaining(member.value, self.name.as_ref(), &self.entries, &self.removed);
