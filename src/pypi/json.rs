@@ -7,6 +7,7 @@
 //! Running out of bytes is [`Malformed::Truncated`] and nothing else is, so that a caller who has more bytes to come
 //! can wait for them and try again.
 
+mod keys;
 mod layout;
 mod text;
 
@@ -14,15 +15,13 @@ use std::fmt;
 
 use super::Malformed;
 
+use keys::OpenObject;
 pub(super) use layout::Layout;
 pub use text::Text;
 pub(super) use text::plain_run;
 
 /// How deep arrays and objects may nest. PyPI's own pages have 5 levels.
 pub const MAX_DEPTH: usize = 64;
-
-/// Up to this many keys are compared one by one; more are sorted, so that no object costs quadratic time.
-const FEW_KEYS: usize = 16;
 
 /// A JSON value that has been checked, as the bytes that it was written with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,14 +50,6 @@ pub struct Reader<'a> {
     keys: Vec<Text<'a>>,
     /// Whether all of it has been read before: what is nested needn't be looked into, and no key stands twice.
     checked: bool,
-}
-
-/// An object that is being read.
-struct OpenObject {
-    /// Where its keys begin among those of all objects that are open.
-    first_key: usize,
-    /// One bit for each kind of key that it has: most keys are the only one of their kind, and needn't be compared.
-    seen: u64,
 }
 
 /// Reads a document that is one value and nothing else.
@@ -319,7 +310,7 @@ impl<'a> Reader<'a> {
         mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.descend(b'{', "an object is missing")?;
-        let mut open = OpenObject { first_key: self.keys.len(), seen: 0 };
+        let mut open = OpenObject::new(&self.keys);
         if !self.accept(b'}')? {
             loop {
                 let key = self.key(&mut open)?;
@@ -329,7 +320,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.forget_keys(open.first_key)?;
+        self.forget_keys(&open)?;
         self.depth -= 1;
         Ok(())
     }
@@ -436,41 +427,6 @@ impl<'a> Reader<'a> {
         Ok(Text { inner, escaped })
     }
 
-    /// Reads a key and its colon, and refuses a key that the open object has already (Python's reader would take the last).
-    #[inline]
-    fn key(&mut self, open: &mut OpenObject) -> Result<Text<'a>, Malformed> {
-        let key = self.text()?;
-        if self.checked {
-            self.expect(b':', "`:` is missing after a key")?;
-            return Ok(key);
-        }
-        if key.escaped && key.decode().is_err() {
-            return Err(self.syntax("a key has half a surrogate pair"));
-        }
-        if open.may_have(key) {
-            let others = self.keys.get(open.first_key..).unwrap_or_default();
-            if others.len() < FEW_KEYS && others.iter().any(|other| other.says_the_same(key)) {
-                return Err(self.syntax("a key stands twice in an object"));
-            }
-        }
-        self.keys.push(key);
-        self.expect(b':', "`:` is missing after a key")?;
-        Ok(key)
-    }
-
-    fn forget_keys(&mut self, first_key: usize) -> Result<(), Malformed> {
-        let keys = self.keys.get(first_key..).unwrap_or_default();
-        if keys.len() > FEW_KEYS {
-            let mut keys = keys.iter().map(|key| key.decode_bytes()).collect::<Result<Vec<_>, _>>()?;
-            keys.sort_unstable();
-            if keys.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
-                return Err(self.syntax("a key stands twice in an object"));
-            }
-        }
-        self.keys.truncate(first_key);
-        Ok(())
-    }
-
     #[inline]
     fn descend(&mut self, open: u8, what: &'static str) -> Result<(), Malformed> {
         self.expect(open, what)?;
@@ -569,24 +525,6 @@ impl<'a> Reader<'a> {
     #[cold]
     const fn syntax(&self, what: &'static str) -> Malformed {
         Malformed::Syntax { at: self.at, what }
-    }
-}
-
-impl OpenObject {
-    /// Whether a key that was asked for before could say the same as `key`; remembers `key`.
-    #[inline]
-    fn may_have(&mut self, key: Text<'_>) -> bool {
-        let [first, .., last] = key.inner else { return true };
-        if key.escaped {
-            // It may say what any other one says, also one to come.
-            self.seen = u64::MAX;
-            return true;
-        }
-        let kind = usize::from(*first) ^ (usize::from(*last) << 1) ^ (key.inner.len() << 2);
-        let mark = 1 << (kind % 64);
-        let may_have = self.seen & mark != 0;
-        self.seen |= mark;
-        may_have
     }
 }
 

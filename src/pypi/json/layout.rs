@@ -2,7 +2,8 @@
 //!
 //! What is as guessed needn't be looked into: keys that were all different in one object are so in the next.
 
-use super::{FEW_KEYS, OpenObject, Reader, Text};
+use super::keys::{FEW_KEYS, OpenObject};
+use super::{Reader, Text};
 use crate::pypi::Malformed;
 
 /// The keys of the object that was read last.
@@ -26,7 +27,7 @@ impl<'a> Reader<'a> {
         mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.descend(b'{', "an object is missing")?;
-        let mut open = OpenObject { first_key: self.keys.len(), seen: 0 };
+        let mut open = OpenObject::new(&self.keys);
         // How many keys were as guessed; none is, once one was not.
         let (mut count, mut guessing) = (0, true);
         if !self.accept(b'}')? {
@@ -51,7 +52,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        self.forget_keys(open.first_key)?;
+        self.forget_keys(&open)?;
         self.depth -= 1;
         Ok(())
     }
