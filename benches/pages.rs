@@ -8,7 +8,7 @@
 mod support;
 
 use divan::counter::{BytesCount, ItemsCount};
-use divan::{Bencher, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use namewall::demo::simple::Form;
 use namewall::proxy::judge::PolicyJudge;
 use namewall::pypi::filter::{Kind, Received, filter_page};
@@ -16,9 +16,16 @@ use namewall::pypi::negotiate::Representation;
 use namewall::pypi::page::Page;
 use namewall::pypi::root::RootFilter;
 
+/// Counts what each row allocates: an entry that is kept should cost nothing but its place in a list.
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
 fn main() {
     divan::main();
 }
+
+/// How many files.
+const SIZES: [usize; 3] = [20, 500, 8_000];
 
 /// How many files, and whether some of them are protected.
 const PAGES: [(usize, bool); 6] = [(20, false), (20, true), (500, false), (500, true), (8_000, false), (8_000, true)];
@@ -36,6 +43,40 @@ fn json_to_html(bencher: Bencher<'_, '_>, page: (usize, bool)) {
 #[divan::bench(args = PAGES)]
 fn html_to_html(bencher: Bencher<'_, '_>, page: (usize, bool)) {
     filter(bencher, page, Form::LegacyHtml, Representation::TextHtml);
+}
+
+/// Reading alone.
+#[divan::bench(args = SIZES)]
+fn parse_json(bencher: Bencher<'_, '_>, files: usize) {
+    let body = support::page(Form::Json, files, false);
+    bencher
+        .counter(ItemsCount::new(files))
+        .bench(|| Page::from_json(black_box(body.as_bytes()), None).expect("a page"));
+}
+
+#[divan::bench(args = SIZES)]
+fn parse_html(bencher: Bencher<'_, '_>, files: usize) {
+    let body = support::page(Form::LegacyHtml, files, false);
+    let read = || Page::from_html(black_box(body.as_bytes()), None, None).expect("a page");
+    bencher.counter(ItemsCount::new(files)).bench(read);
+}
+
+/// Writing alone, of a page from which something went.
+#[divan::bench(args = SIZES)]
+fn render_json(bencher: Bencher<'_, '_>, files: usize) {
+    render(bencher, files, |page| page.to_json().expect("a page that came in JSON").len());
+}
+
+#[divan::bench(args = SIZES)]
+fn render_html(bencher: Bencher<'_, '_>, files: usize) {
+    render(bencher, files, |page| page.to_html().len());
+}
+
+fn render(bencher: Bencher<'_, '_>, files: usize, write: impl Fn(&Page<'_>) -> usize + Sync) {
+    let body = support::page(Form::Json, files, true);
+    let mut page = Page::from_json(body.as_bytes(), None).expect("a page");
+    page.filter(&mut PolicyJudge::new(&support::policy(10)));
+    bencher.counter(ItemsCount::new(files)).bench(|| write(black_box(&page)));
 }
 
 /// Judging alone, of a page that has been read.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use pep440_rs::Version;
 
 use super::file::{FileName, strip_suffix};
-use super::project::{NameBuffer, NameRef, ProjectName};
+use super::project::ProjectName;
 
 /// What source distributions end in: pip's and uv's lists, and the older ones that PyPI still has.
 const ARCHIVES: [&str; 15] = [
@@ -66,7 +66,7 @@ impl FileName {
     #[must_use]
     pub fn candidates(&self) -> Candidates {
         let mut projects = Vec::new();
-        let certain = self.each_candidate(|name| projects.push(name.to_owned()));
+        let certain = self.each_beginning(|name| ProjectName::parse(name).map(|name| projects.push(name)).is_ok());
         Candidates { projects, certain }
     }
 
@@ -76,14 +76,12 @@ impl FileName {
         Splits::default().of_distribution(self.distribution())
     }
 
-    /// Shows each candidate to `visit`, most likely first and none twice, without making them; answers whether the form
-    /// of the name leaves no choice.
-    pub(crate) fn each_candidate(&self, mut visit: impl FnMut(NameRef<'_>)) -> bool {
-        let mut buffer = NameBuffer::default();
-        let mut fold = |prefix: &str| NameRef::fold(prefix.as_bytes(), &mut buffer).map(&mut visit).is_ok();
+    /// Shows each beginning that could be a project's name to `is_name`, most likely first, which answers whether it is
+    /// one: no two of them are ways to write the same. Answers whether the form of the file's name leaves no choice.
+    pub(crate) fn each_beginning(&self, mut is_name: impl FnMut(&str) -> bool) -> bool {
         let mut splits = Splits::default();
         let known = splits.of_distribution(self.distribution());
-        let found = splits.prefixes.iter().filter(|prefix| fold(prefix)).count();
+        let found = splits.all().filter(|prefix| is_name(prefix)).count();
         if known && found > 0 {
             return found == 1;
         }
@@ -91,8 +89,8 @@ impl FileName {
         // this: better one project too many (the file's owner is asked for then) than one too few.
         let mut guesses = Splits::default();
         guesses.guess(self.distribution());
-        guesses.prefixes.iter().for_each(|prefix| {
-            fold(prefix);
+        guesses.all().for_each(|prefix| {
+            is_name(prefix);
         });
         false
     }
@@ -104,7 +102,9 @@ impl FileName {
 /// ends in a separator and is no name.
 #[derive(Default)]
 struct Splits<'a> {
-    prefixes: Vec<&'a str>,
+    /// Most files have this one alone, and need no list.
+    first: Option<&'a str>,
+    others: Vec<&'a str>,
 }
 
 impl<'a> Splits<'a> {
@@ -159,7 +159,7 @@ impl<'a> Splits<'a> {
         for (at, _) in stem.match_indices('_') {
             let (name, rest) = split_around(stem, at);
             let version = rest.split('_').next().unwrap_or(rest);
-            self.extend((self.prefixes.is_empty() || is_version(version)).then_some(name));
+            self.extend((self.first.is_none() || is_version(version)).then_some(name));
         }
     }
 
@@ -172,10 +172,16 @@ impl<'a> Splits<'a> {
 
     fn extend(&mut self, prefixes: impl IntoIterator<Item = &'a str>) {
         for prefix in prefixes {
-            if !self.prefixes.contains(&prefix) {
-                self.prefixes.push(prefix);
+            if self.first.is_none() {
+                self.first = Some(prefix);
+            } else if !self.all().any(|known| known == prefix) {
+                self.others.push(prefix);
             }
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'a str> {
+        self.first.into_iter().chain(self.others.iter().copied())
     }
 }
 
@@ -188,15 +194,27 @@ pub(crate) fn without_archive(file: &str) -> Option<&str> {
 /// version of `{version}(-{build})?-{python}-{abi}-{platform}`, or else before the first digit behind a dash
 /// (`poetry.utils.patterns`, `LinkSource.VERSION_REGEX`).
 fn dashed_name(stem: &str) -> impl Iterator<Item = &str> {
-    let numbers = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
-    let dashes = || stem.match_indices('-').map(|(at, _)| split_around(stem, at));
-    let before_tags = dashes().find(|(_, rest)| {
-        let mut parts = rest.split('-');
-        let (version, build) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        numbers(version) && (parts.clone().count() == 2 || (numbers(build) && parts.count() == 3))
-    });
-    let before_digit = dashes().find(|(_, rest)| numbers(rest));
-    before_tags.into_iter().chain(before_digit).map(|(name, _)| name)
+    let is_number = |text: &str| text.as_bytes().first().is_some_and(u8::is_ascii_digit);
+    let parts = memchr::memchr_iter(b'-', stem.as_bytes()).count();
+    let (mut before_tags, mut before_digit) = (None, None);
+    for (number, at) in memchr::memchr_iter(b'-', stem.as_bytes()).enumerate() {
+        let (name, rest) = split_around(stem, at);
+        if !is_number(rest) {
+            continue;
+        }
+        before_digit = before_digit.or(Some(name));
+        let build = || rest.split_once('-').is_some_and(|(_version, rest)| is_number(rest));
+        // Of how many parts `rest` is.
+        if match parts - number {
+            4 => true,
+            5 => build(),
+            _ => false,
+        } {
+            before_tags = Some(name);
+            break;
+        }
+    }
+    before_tags.into_iter().chain(before_digit)
 }
 
 /// What stands before each dash that a version follows. pip takes a `-py3.8` off any version, also off an sdist's
@@ -217,7 +235,13 @@ pub(super) fn split_around(text: &str, at: usize) -> (&str, &str) {
 pub(super) fn is_version(text: &str) -> bool {
     // Cheap, and true of nearly every dash that is asked for.
     let digits = text.trim_start().trim_start_matches(['v', 'V']);
-    digits.starts_with(|first: char| first.is_ascii_digit()) && Version::from_str(&shorten_numbers(digits)).is_ok()
+    digits.starts_with(|first: char| first.is_ascii_digit())
+        && (is_plain_release(digits) || Version::from_str(&shorten_numbers(digits)).is_ok())
+}
+
+/// Whether `text` is `1`, `1.2`, `1.2.3`…, as nearly all versions are.
+fn is_plain_release(text: &str) -> bool {
+    text.split('.').all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `text` with every run of digits cut after the eighteenth: PEP 440 sets no limit, and pip has none, but pep440_rs

@@ -10,7 +10,7 @@ const SIBLINGS: [&str; 4] = [".metadata", ".asc", ".provenance", ".sig"];
 
 /// The last segment of a file's URL, percent-decoded: printable, without a slash, at most 255 bytes. Kept as written.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct FileName(Box<str>);
+pub struct FileName(String);
 
 /// Why some bytes are not a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,20 +45,12 @@ impl FileName {
     /// # Errors
     /// [`InvalidFileName`] if no distribution can have it.
     pub fn parse(raw: impl AsRef<[u8]>) -> Result<Self, InvalidFileName> {
-        let raw = raw.as_ref();
-        match raw {
-            b"" => return Err(InvalidFileName::Empty),
-            b"." | b".." => return Err(InvalidFileName::Dots),
-            _ if raw.len() > MAX_FILE_NAME => return Err(InvalidFileName::TooLong),
-            _ => {}
-        }
-        let text = str::from_utf8(raw).map_err(|_not_utf8| InvalidFileName::Encoding)?;
-        match raw.iter().copied().find(|&byte| !is_file_byte(byte)) {
-            None => Ok(Self(text.into())),
-            Some(b'/' | b'\\') => Err(InvalidFileName::Separator),
-            Some(0x80..) => Err(InvalidFileName::NonAscii),
-            Some(byte) => Err(InvalidFileName::Control(byte)),
-        }
+        check(raw.as_ref()).map(|text| Self(text.to_owned()))
+    }
+
+    /// As [`FileName::parse`], into room that there is; this name stays if `raw` is none.
+    pub(crate) fn replace(&mut self, raw: impl AsRef<[u8]>) -> Result<(), InvalidFileName> {
+        check(raw.as_ref()).map(|text| text.clone_into(&mut self.0))
     }
 
     /// The name as written.
@@ -71,10 +63,34 @@ impl FileName {
     #[must_use]
     pub fn distribution(&self) -> &str {
         let mut name = &*self.0;
-        while let Some(rest) = SIBLINGS.iter().find_map(|sibling| strip_suffix(name, sibling)) {
+        // What nearly no file ends in needn't be looked for in each.
+        while matches!(name.as_bytes(), [.., b'a' | b'A' | b'c' | b'C' | b'e' | b'E' | b'g' | b'G'])
+            && let Some(rest) = SIBLINGS.iter().find_map(|sibling| strip_suffix(name, sibling))
+        {
             name = rest;
         }
         name
+    }
+}
+
+/// `raw`, if it is a file name.
+fn check(raw: &[u8]) -> Result<&str, InvalidFileName> {
+    match raw {
+        b"" => return Err(InvalidFileName::Empty),
+        b"." | b".." => return Err(InvalidFileName::Dots),
+        _ if raw.len() > MAX_FILE_NAME => return Err(InvalidFileName::TooLong),
+        _ => {}
+    }
+    let text = str::from_utf8(raw).map_err(|_not_utf8| InvalidFileName::Encoding)?;
+    // Without a way out, so that many bytes are looked at at once.
+    if raw.iter().fold(true, |all, &byte| all & is_file_byte(byte)) {
+        return Ok(text);
+    }
+    match raw.iter().copied().find(|&byte| !is_file_byte(byte)) {
+        None => Ok(text),
+        Some(b'/' | b'\\') => Err(InvalidFileName::Separator),
+        Some(0x80..) => Err(InvalidFileName::NonAscii),
+        Some(byte) => Err(InvalidFileName::Control(byte)),
     }
 }
 

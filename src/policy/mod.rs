@@ -17,6 +17,7 @@ mod prefixes;
 mod releases;
 mod remedy;
 pub mod rule;
+pub mod session;
 pub mod verdict;
 
 pub use inventory::{Inventory, Names};
@@ -26,4 +27,5 @@ pub use pattern_error::Remedy;
 pub use policy::{CompileError, Policy};
 pub use releases::some_left;
 pub use rule::{Expiry, Mode, Place, Rule, RuleError};
+pub use session::Session;
 pub use verdict::{Match, Verdict};

@@ -13,8 +13,9 @@ use super::matcher::{List, Matcher, PatternId};
 use super::pattern::{FilePattern, Kind, Pattern};
 use super::releases::includes;
 use super::rule::{Mode, Rule};
+use super::session::Silence;
 use super::verdict::{Match, Verdict};
-use crate::name::{FileName, NameRef, Subject};
+use crate::name::{FileName, NameBuffer, NameRef, Subject};
 
 /// All rules in force, compiled. Immutable: a request is judged by the one that was in force when it began.
 #[derive(Debug)]
@@ -104,7 +105,7 @@ impl Policy {
         match subject {
             Subject::Project(name) => self.verdict(self.findings(name, Asked::Project, &[]), true),
             Subject::Release(name, version) => self.verdict(self.findings(name, Asked::Release(version), &[]), true),
-            Subject::File(file) => self.judge_file(file),
+            Subject::File(file) => self.judge_file(file, &mut Silence::default()),
         }
     }
 
@@ -171,15 +172,30 @@ impl Policy {
         missing.filter_map(|list| self.rules.get(list.rule)).map(|rule| rule.id.as_str())
     }
 
-    fn judge_file(&self, file: &FileName) -> Verdict<'_> {
+    /// The verdict on `file`. Of projects that `silence` is about, nothing is looked up; it learns of others.
+    pub(super) fn judge_file(&self, file: &FileName, silence: &mut Silence) -> Verdict<'_> {
         let of_file = self.matching_files(file);
         let mut all = Findings::default();
         let (mut owners, mut sure) = (0_usize, 0_usize);
-        file.each_candidate(|owner| {
+        let mut buffer = NameBuffer::default();
+        file.each_beginning(|beginning| {
+            if of_file.is_empty() && silence.is_about(beginning) {
+                owners += 1;
+                return true;
+            }
+            let Ok(owner) = NameRef::fold(beginning.as_bytes(), &mut buffer) else { return false };
             let findings = self.findings(owner, Asked::File(file), &of_file);
+            if of_file.is_empty() && findings.is_nothing() && self.says_nothing_of(owner) {
+                silence.learn(beginning);
+                // Where a page says whose a file is, it says it so.
+                if owner.as_str() != beginning {
+                    silence.learn(owner.as_str());
+                }
+            }
             owners += 1;
             sure += usize::from(findings.sure);
             all.add(findings);
+            true
         });
         if owners > 0 {
             return self.verdict(all, all.protected.is_none() || sure == owners);
@@ -219,6 +235,15 @@ impl Policy {
         }
         self.drop_excepted(&mut matching, name);
         self.sorted(&matching, &doubtful)
+    }
+
+    /// Whether no rule is about the project `name`, whatever is asked of it.
+    fn says_nothing_of(&self, name: NameRef<'_>) -> bool {
+        let mut matching = Vec::new();
+        self.names.find(name.as_str(), &mut matching);
+        self.lookalikes.find(name.as_str(), &mut matching);
+        let is_listed = |list: &Listed| list.names.as_ref().is_some_and(|names| names.find(name).is_some());
+        matching.is_empty() && !self.listed.iter().any(is_listed)
     }
 
     fn drop_excepted(&self, matching: &mut Vec<PatternId>, name: NameRef<'_>) {
@@ -322,6 +347,10 @@ impl Asked<'_> {
 }
 
 impl Findings {
+    const fn is_nothing(&self) -> bool {
+        self.protected.is_none() && self.audited.is_none()
+    }
+
     fn add(&mut self, other: Self) {
         let first = |one: Option<PatternId>, other| one.into_iter().chain(other).min();
         self.protected = first(self.protected, other.protected);

@@ -1,13 +1,13 @@
 //! Introduces the policy to the pages: judges each entry by the policy, and remembers which rules did what.
 
 use crate::name::Subject;
-use crate::policy::{Match, Policy};
+use crate::policy::{Match, Policy, Session};
 use crate::pypi::Judge;
 
 /// A [`Judge`] over a [`Policy`] that counts by rule.
 #[derive(Debug)]
 pub struct PolicyJudge<'p> {
-    policy: &'p Policy,
+    session: Session<'p>,
     hits: Vec<Hit<'p>>,
 }
 
@@ -26,7 +26,7 @@ impl<'p> PolicyJudge<'p> {
     /// A judge that has seen nothing yet.
     #[must_use]
     pub const fn new(policy: &'p Policy) -> Self {
-        Self { policy, hits: Vec::new() }
+        Self { session: Session::new(policy), hits: Vec::new() }
     }
 
     /// What each rule did so far.
@@ -37,7 +37,7 @@ impl<'p> PolicyJudge<'p> {
 
     /// Whether the entry must go, and the rule that matched it.
     pub(super) fn judged(&mut self, subject: Subject<'_>) -> (bool, Option<Match<'p>>) {
-        let verdict = self.policy.judge(subject);
+        let verdict = self.session.judge(subject);
         let hides = verdict.protected.is_some();
         let found = verdict.protected.or(verdict.audited);
         found.iter().for_each(|found| self.count(*found, hides));

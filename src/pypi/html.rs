@@ -8,8 +8,9 @@ pub(super) mod tags;
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use percent_encoding::percent_decode_str;
-use url::Url;
+use url::{Position, Url};
 
 use self::tags::{Attribute, Content, Piece};
 use super::meta::Meta;
@@ -51,7 +52,7 @@ pub(super) struct Anchor {
 pub(super) fn read(bytes: &[u8], url: Option<&Url>) -> Result<Document, Malformed> {
     let text = tags::decode(bytes)?;
     let mut collector = Collector::default();
-    tags::read(text, Content::AsText, |piece| collector.take(&piece));
+    tags::read_finished(text, Content::AsText, |piece| collector.take(&piece));
     collector.finish(url)
 }
 
@@ -227,7 +228,8 @@ impl Collector {
         }
         let mut document = self.document;
         let base = self.base.map(|href| resolve_base(&href, url)).transpose()?;
-        document.anchors.retain_mut(|anchor| match resolve(&anchor.href, base.as_ref()) {
+        let mut links = Links { base, origin: String::new() };
+        document.anchors.retain_mut(|anchor| match links.resolve(std::mem::take(&mut anchor.href)) {
             Some(href) => {
                 anchor.href = href;
                 true
@@ -247,16 +249,42 @@ fn resolve_base(href: &str, page: Option<&Url>) -> Result<Url, Malformed> {
     base.ok().filter(is_web).ok_or(Malformed::Shape("its <base> leads to no http(s) URL"))
 }
 
-/// The link as it is written to the client; `None` if it leads elsewhere than to http(s).
-fn resolve(href: &str, base: Option<&Url>) -> Option<String> {
-    match (Url::parse(href), base) {
-        (Ok(absolute), _) => is_web(&absolute).then(|| absolute.into()),
-        (Err(url::ParseError::RelativeUrlWithoutBase), None) => Some(href.to_owned()),
-        (Err(url::ParseError::RelativeUrlWithoutBase), Some(base)) => {
-            base.join(href).ok().filter(is_web).map(Into::into)
+/// The links of one page.
+struct Links {
+    base: Option<Url>,
+    /// The last scheme and host that stood there as the URL parser writes them, with a slash behind them; or nothing.
+    origin: String,
+}
+
+impl Links {
+    /// The link as it is written to the client; `None` if it leads elsewhere than to http(s).
+    fn resolve(&mut self, href: String) -> Option<String> {
+        if !self.origin.is_empty() && href.strip_prefix(&self.origin).is_some_and(is_canonical) {
+            return Some(href);
         }
-        (Err(_), _) => None,
+        match (Url::parse(&href), &self.base) {
+            (Ok(absolute), _) => is_web(&absolute).then(|| {
+                if *absolute.as_str() == href {
+                    self.origin = format!("{}/", &absolute[..Position::BeforePath]);
+                }
+                absolute.into()
+            }),
+            (Err(url::ParseError::RelativeUrlWithoutBase), None) => Some(href),
+            (Err(url::ParseError::RelativeUrlWithoutBase), Some(base)) => {
+                base.join(&href).ok().filter(is_web).map(Into::into)
+            }
+            (Err(_), _) => None,
+        }
     }
+}
+
+/// Whether a path below the root, perhaps with a fragment, is surely written as it stands by the URL parser.
+fn is_canonical(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'+' | b'/' | b'=');
+    let (path, fragment) = path.split_once('#').unwrap_or((path, ""));
+    let all_plain = |text: &str| text.bytes().fold(true, |all, byte| all & is_plain(byte));
+    // `.` and `..` go; other names with a dot in front are left to the parser, too.
+    all_plain(path) && all_plain(fragment) && !path.starts_with('.') && memmem::find(path.as_bytes(), b"/.").is_none()
 }
 
 fn is_web(url: &Url) -> bool {

@@ -7,20 +7,21 @@
 //! Running out of bytes is [`Malformed::Truncated`] and nothing else is, so that a caller who has more bytes to come
 //! can wait for them and try again.
 
+mod keys;
+mod layout;
 mod text;
 
 use std::fmt;
 
 use super::Malformed;
 
+use keys::OpenObject;
+pub(super) use layout::Layout;
 pub use text::Text;
 pub(super) use text::plain_run;
 
 /// How deep arrays and objects may nest. PyPI's own pages have 5 levels.
 pub const MAX_DEPTH: usize = 64;
-
-/// Up to this many keys are compared one by one; more are sorted, so that no object costs quadratic time.
-const FEW_KEYS: usize = 16;
 
 /// A JSON value that has been checked, as the bytes that it was written with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,6 +132,22 @@ impl<'a> Value<'a> {
         let is_object = self.bytes.starts_with(b"{");
         if is_object {
             Reader::of_checked(self.bytes).object(member)?;
+        }
+        Ok(is_object)
+    }
+
+    /// As [`Value::each_member`], faster if its keys are those of `layout`.
+    pub(super) fn each_member_like(
+        self,
+        layout: &mut Layout<'a>,
+        mut member: impl FnMut(Text<'a>, Self) -> Result<(), Malformed>,
+    ) -> Result<bool, Malformed> {
+        let is_object = self.bytes.starts_with(b"{");
+        if is_object {
+            Reader::of_checked(self.bytes).object_like(layout, |reader, key| {
+                let value = reader.value()?;
+                member(key, value)
+            })?;
         }
         Ok(is_object)
     }
@@ -252,8 +269,11 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let mut escaped = false;
         match first {
+            b'"' => {
+                self.at += 1;
+                escaped = self.text_behind_quote()?.escaped;
+            }
             b'{' | b'[' if self.checked => self.skip_checked(),
-            b'"' => escaped = self.text()?.escaped,
             b'{' => self.object(|_key, _value| Ok(()))?,
             b'[' => self.array(|_element| Ok(()))?,
             b'-' | b'0'..=b'9' => self.number()?,
@@ -274,20 +294,33 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(Text<'a>, Value<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
+        self.object_with(|reader, key| {
+            let value = reader.value()?;
+            member(key, value)
+        })
+    }
+
+    /// Reads an object; `member` is called with each key, and must read its value: so nothing is read twice.
+    ///
+    /// # Errors
+    /// As [`Reader::object`].
+    #[inline]
+    pub(super) fn object_with(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         self.descend(b'{', "an object is missing")?;
-        let first_key = self.keys.len();
+        let mut open = OpenObject::new(&self.keys);
         if !self.accept(b'}')? {
             loop {
-                let key = self.key(first_key)?;
-                let value = self.value()?;
-                member(key, value)?;
-                if self.accept(b'}')? {
+                let key = self.key(&mut open)?;
+                member(self, key)?;
+                if self.ends(b'}', "`,` or `}` is missing after a member")? {
                     break;
                 }
-                self.expect(b',', "`,` or `}` is missing after a member")?;
             }
         }
-        self.forget_keys(first_key)?;
+        self.forget_keys(&open)?;
         self.depth -= 1;
         Ok(())
     }
@@ -306,19 +339,55 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Malformed`], and what `element` returns.
     pub fn array(&mut self, mut element: impl FnMut(Value<'a>) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        self.array_with(|reader| {
+            let value = reader.value()?;
+            element(value)
+        })
+    }
+
+    /// Reads an array; `element` is called before each element, and must read it.
+    ///
+    /// # Errors
+    /// As [`Reader::array`].
+    #[inline]
+    pub(super) fn array_with(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
         self.descend(b'[', "an array is missing")?;
         if !self.accept(b']')? {
             loop {
-                let value = self.value()?;
-                element(value)?;
-                if self.accept(b']')? {
+                element(self)?;
+                if self.ends(b']', "`,` or `]` is missing after an element")? {
                     break;
                 }
-                self.expect(b',', "`,` or `]` is missing after an element")?;
             }
         }
         self.depth -= 1;
         Ok(())
+    }
+
+    /// What `read` reads, an object or an array, as one value.
+    #[inline]
+    pub(super) fn nested(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<(), Malformed>,
+    ) -> Result<Value<'a>, Malformed> {
+        self.peek()?;
+        let start = self.at;
+        read(self)?;
+        Ok(Value { bytes: self.bytes.get(start..self.at).unwrap_or_default(), escaped: false })
+    }
+
+    /// Consumes `close`, or the comma that must be there in its place; whether it was `close`.
+    #[inline]
+    fn ends(&mut self, close: u8, what: &'static str) -> Result<bool, Malformed> {
+        let next = self.peek()?;
+        if next != close && next != b',' {
+            return Err(self.syntax(what));
+        }
+        self.at += 1;
+        Ok(next == close)
     }
 
     /// Reads a string.
@@ -328,6 +397,11 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn text(&mut self) -> Result<Text<'a>, Malformed> {
         self.expect(b'"', "a string is missing")?;
+        self.text_behind_quote()
+    }
+
+    #[inline]
+    fn text_behind_quote(&mut self) -> Result<Text<'a>, Malformed> {
         let start = self.at;
         let mut escaped = false;
         let mut ascii = true;
@@ -351,39 +425,6 @@ impl<'a> Reader<'a> {
         }
         self.at += 1;
         Ok(Text { inner, escaped })
-    }
-
-    /// Reads a key and its colon, and refuses a key that the open object has already (Python's reader would take the last).
-    #[inline]
-    fn key(&mut self, first_key: usize) -> Result<Text<'a>, Malformed> {
-        let key = self.text()?;
-        if self.checked {
-            self.expect(b':', "`:` is missing after a key")?;
-            return Ok(key);
-        }
-        if key.escaped && key.decode().is_err() {
-            return Err(self.syntax("a key has half a surrogate pair"));
-        }
-        let others = self.keys.get(first_key..).unwrap_or_default();
-        if others.len() < FEW_KEYS && others.iter().any(|other| other.says_the_same(key)) {
-            return Err(self.syntax("a key stands twice in an object"));
-        }
-        self.keys.push(key);
-        self.expect(b':', "`:` is missing after a key")?;
-        Ok(key)
-    }
-
-    fn forget_keys(&mut self, first_key: usize) -> Result<(), Malformed> {
-        let keys = self.keys.get(first_key..).unwrap_or_default();
-        if keys.len() > FEW_KEYS {
-            let mut keys = keys.iter().map(|key| key.decode_bytes()).collect::<Result<Vec<_>, _>>()?;
-            keys.sort_unstable();
-            if keys.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
-                return Err(self.syntax("a key stands twice in an object"));
-            }
-        }
-        self.keys.truncate(first_key);
-        Ok(())
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::{self, Member, Value, find};
-use super::link::Link;
+use super::link::{Link, Room};
 use super::meta::text;
 use super::pruned::Pruned;
 use super::{Judge, Malformed};
@@ -77,8 +77,9 @@ impl<'a> Files<'a> {
             return Ok(None);
         }
         let mut files = Self { source, kept: Vec::new(), removed: 0 };
+        let mut room = Room::default();
         for file in source.elements()?.ok_or(Malformed::Shape("a release's files are not an array"))? {
-            if is_hidden(file, judge)? { files.removed += 1 } else { files.kept.push(file) }
+            if is_hidden(file, judge, &mut room)? { files.removed += 1 } else { files.kept.push(file) }
         }
         Ok(Some(files))
     }
@@ -136,14 +137,24 @@ fn write_releases(releases: &Releases<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn is_hidden(file: Value<'_>, judge: &mut dyn Judge) -> Result<bool, Malformed> {
-    let members = file.members()?.ok_or(Malformed::Shape("a file is not an object"))?;
-    let string = |key| {
-        let value = find(&members, key).and_then(Value::text);
-        value.ok_or(Malformed::Shape("a file has a `filename` and a `url`"))?.decode()
+fn is_hidden(file: Value<'_>, judge: &mut dyn Judge, room: &mut Room) -> Result<bool, Malformed> {
+    let (mut filename, mut url) = (None, None);
+    let is_object = file.each_member(|key, value| {
+        if key.is("filename") {
+            filename = value.text();
+        } else if key.is("url") {
+            url = value.text();
+        }
+        Ok(())
+    })?;
+    if !is_object {
+        return Err(Malformed::Shape("a file is not an object"));
+    }
+    let (Some(filename), Some(url)) = (filename, url) else {
+        return Err(Malformed::Shape("a file has a `filename` and a `url`"));
     };
-    let (filename, url) = (string("filename")?, string("url")?);
-    Ok(Link { filename: Some(&filename), url: &url, provenance: None }.is_hidden(judge))
+    let (filename, url) = (filename.decode()?, url.decode()?);
+    Ok(Link { filename: Some(&filename), url: &url, provenance: None }.is_hidden(judge, room))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use percent_encoding::{percent_decode, percent_decode_str};
 
 use super::Judge;
 use super::borne::{Borne, Release};
-use crate::name::{FileName, ProjectName};
+use crate::name::{FileName, NameBuffer, NameRef, ProjectName, Subject};
 
 /// One file as a page lists it.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +22,42 @@ pub(super) struct Link<'a> {
     pub(super) provenance: Option<&'a str>,
 }
 
-impl Link<'_> {
+/// Room for what a link bears, reused from link to link.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    file: Option<FileName>,
+    project: NameBuffer,
+}
+
+/// What a link bears if nothing in it needs a closer look, as nearly none of PyPI's does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Plain<'a> {
+    filename: &'a str,
+    /// The project and the version that its provenance names.
+    release: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Link<'a> {
     /// Whether it must go. Asks for each distinct name once, and stops at the first that is hidden.
-    pub(super) fn is_hidden(&self, judge: &mut dyn Judge) -> bool {
-        self.names().is_none_or(|names| names.any_hidden(judge))
+    pub(super) fn is_hidden(&self, judge: &mut dyn Judge, room: &mut Room) -> bool {
+        match self.plain() {
+            Some(plain) => plain.is_hidden(judge, room),
+            None => self.names().is_none_or(|names| names.any_hidden(judge)),
+        }
+    }
+
+    /// What [`Link::names`] would find, without making it, for links that are as usual; `None` for all others.
+    fn plain(&self) -> Option<Plain<'a>> {
+        let filename = plain_segments(self.url)?.next()?;
+        if filename.is_empty() || self.filename.is_some_and(|written| written != filename) {
+            return None;
+        }
+        let Some(provenance) = self.provenance else { return Some(Plain { filename, release: None }) };
+        let mut segments = plain_segments(provenance)?;
+        let ends = segments.next()? == "provenance" && segments.next()? == filename;
+        let (version, project) = (segments.next()?, segments.next()?);
+        let known = ends && segments.next()? == "integrity" && !version.is_empty();
+        known.then_some(Plain { filename, release: Some((project, version)) })
     }
 
     /// All names that it bears; `None` if one of them is no name.
@@ -49,6 +81,41 @@ impl Link<'_> {
     }
 }
 
+impl Plain<'_> {
+    fn is_hidden(self, judge: &mut dyn Judge, room: &mut Room) -> bool {
+        let Room { file, project: buffer } = room;
+        let Some(file) = file_in(file, self.filename) else { return true };
+        let Some((project, version)) = self.release else { return judge.hides(Subject::File(file)) };
+        let Ok(project) = NameRef::fold(project.as_bytes(), buffer) else { return true };
+        judge.hides(Subject::File(file))
+            || judge.hides(Subject::Project(project))
+            || judge.hides(Subject::Release(project, version))
+    }
+}
+
+fn file_in<'r>(room: &'r mut Option<FileName>, raw: &str) -> Option<&'r FileName> {
+    match room {
+        Some(file) => file.replace(raw).ok()?,
+        None => *room = Some(FileName::parse(raw).ok()?),
+    }
+    room.as_ref()
+}
+
+/// The segments of a URL's path, the last one first, as they are decoded; `None` if there is anything in the URL that
+/// needs a closer look: what clients read in different ways, escapes, an `@`, or an `=` that isn't that of a hash.
+#[inline]
+fn plain_segments(url: &str) -> Option<impl Iterator<Item = &str>> {
+    // Without a way out, so that many bytes are looked at at once.
+    let odd = |byte: u8| byte <= b' ' || byte == 0x7f || byte == b'%' || byte == b'@' || byte == b'\\';
+    let is_odd = url.bytes().fold(false, |found, byte| found | odd(byte));
+    if is_odd || (!url.starts_with("https://") && has_lone_scheme(url)) {
+        return None;
+    }
+    let (path, after) = split_path(url);
+    let is_hash = |after: &str| after.strip_prefix("#sha256=").is_some_and(|hash| !hash.contains('='));
+    (after.is_empty() || is_hash(after)).then(|| path.rsplit('/'))
+}
+
 /// A second look at what [`FileName`] promises: nothing that some client would split once more.
 fn file(raw: &[u8]) -> Option<FileName> {
     if raw.iter().any(|byte| matches!(byte, b'/' | b'\\') || byte.is_ascii_control()) {
@@ -68,6 +135,14 @@ pub(super) fn last_segment(url: &str) -> Option<Cow<'_, [u8]>> {
     let path = split_path(url).0.trim_end_matches('/');
     let segment = path.rsplit('/').next().unwrap_or_default();
     Some(percent_decode_str(segment).into())
+}
+
+/// The decoded last segment of a URL's path, as text; nothing if there is none.
+pub(super) fn file_name(url: &str) -> Cow<'_, str> {
+    match plain_segments(url).and_then(|mut segments| segments.next()) {
+        Some(segment) if !segment.is_empty() => Cow::Borrowed(segment),
+        _ => Cow::Owned(String::from_utf8_lossy(&last_segment(url).unwrap_or_default()).into_owned()),
+    }
 }
 
 /// Whether clients would not agree on where it leads: the WHATWG parser (uv) takes `\` for `/`, and both it and Python's
@@ -144,11 +219,73 @@ fn is_integrity(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::pypi::testing::Hiding;
 
     fn hidden(filename: Option<&str>, url: &str, provenance: Option<&str>) -> bool {
-        Link { filename, url, provenance }.is_hidden(&mut Hiding::names(&["acme"]))
+        Link { filename, url, provenance }.is_hidden(&mut Hiding::names(&["acme"]), &mut Room::default())
+    }
+
+    /// Writes down what it is asked; hides the `stop`-th.
+    struct Asked {
+        subjects: Vec<String>,
+        stop: usize,
+    }
+
+    impl Judge for Asked {
+        fn hides(&mut self, subject: Subject<'_>) -> bool {
+            self.subjects.push(format!("{subject:?}"));
+            self.subjects.len() == self.stop
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn a_plain_link_bears_the_names_that_are_found_by_a_closer_look(
+            name in FILE,
+            other in FILE,
+            same in (any::<bool>(), any::<bool>()),
+            before in BEFORE,
+            after in "(|#sha256=[0-9a-f]{2}|#sha256=0&egg=acme|#egg=a|[?]x=1|/|#x|@x/b-1.zip)",
+            provenance in ("(|\\.provenance|/provenance|/provenance\\?x)", "(a|A_b|%61|-|)", "(1[.]0|%31|)"),
+            provided in any::<bool>(),
+            stop in 0..4_usize,
+        ) {
+            let last = if same.0 { &name } else { &other };
+            let url = format!("{before}{last}{after}");
+            let of = if same.1 { &name } else { &other };
+            let (end, project, version) = provenance;
+            let provenance = format!("https://i/integrity/{project}/{version}/{of}{end}");
+            let filename = Some(name.as_str()).filter(|name| !name.is_empty());
+            let link = Link { filename, url: &url, provenance: provided.then_some(&provenance) };
+            let judge = || Asked { subjects: Vec::new(), stop };
+            let (mut usual, mut closer) = (judge(), judge());
+            let by_names = link.names().is_none_or(|names| names.any_hidden(&mut closer));
+            prop_assert_eq!(link.is_hidden(&mut usual, &mut Room::default()), by_names);
+            prop_assert_eq!(usual.subjects, closer.subjects);
+        }
+    }
+
+    const FILE: &str =
+        "(a-1[.]zip|A_b-1[.]0-py3-none-any[.]whl|a%2db-1[.]zip|a-\\\\1[.]zip|a b|[.]{0,2}|provenance|[a-b.-]{0,4})";
+    const BEFORE: &str = "(https://h/x/|https://h@x/|https:|http://h/|//h/|[.][.]/|/|a:|)";
+
+    #[test]
+    fn the_usual_links_are_plain() {
+        let release = Some(("a", "1.0"));
+        let provenance = Some("https://i/integrity/a/1.0/a-1.0.zip/provenance");
+        for (url, provenance, release) in [
+            ("https://f/packages/aa/bb/cc/a-1.0.zip", None, None),
+            ("https://f/packages/aa/bb/cc/a-1.0.zip#sha256=00ff", provenance, release),
+            ("../../a-1.0.zip", provenance, release),
+        ] {
+            let link = Link { filename: Some("a-1.0.zip"), url, provenance };
+            assert_eq!(link.plain(), Some(Plain { filename: "a-1.0.zip", release }));
+        }
     }
 
     #[test]
@@ -244,7 +381,7 @@ mod tests {
     fn each_name_is_asked_for_once() {
         let mut judge = Hiding::names(&["acme"]);
         let link = Link { filename: Some("other-1.0.tar.gz"), url: "https://h/other-1.0.tar.gz", provenance: None };
-        assert!(!link.is_hidden(&mut judge));
+        assert!(!link.is_hidden(&mut judge, &mut Room::default()));
         assert_eq!(judge.asked, 1);
     }
 }

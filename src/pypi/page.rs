@@ -11,7 +11,8 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::html;
-use super::json::{self, Member, Value, find};
+use super::json::{self, Layout, Member, Reader, Value, find};
+use super::link::Room;
 use super::meta::{Meta, text};
 use super::{Judge, Malformed, render};
 use crate::name::{ProjectName, Subject};
@@ -34,7 +35,7 @@ pub struct Page<'a> {
 #[derive(Clone, Debug)]
 enum Source<'a> {
     Json { bytes: &'a [u8], members: Vec<Member<'a>> },
-    Html,
+    Html { bytes: &'a [u8] },
 }
 
 impl<'a> Page<'a> {
@@ -43,14 +44,13 @@ impl<'a> Page<'a> {
     /// # Errors
     /// [`Malformed`] if it isn't a JSON page, or that of another project than `expected`.
     pub fn from_json(bytes: &'a [u8], expected: Option<&ProjectName>) -> Result<Self, Malformed> {
-        let members = json::members(bytes)?.ok_or(Malformed::Shape("a project page is an object"))?;
+        let (members, entries) = read_json(bytes)?;
         let name = text(required(&members, "name")?, "`name` is not a string")?;
         let mut meta = find(&members, "meta").map(Meta::from_json).transpose()?.unwrap_or_default();
         if let Some(status) = find(&members, "project-status") {
             meta.set_status(status)?;
         }
-        let files = required(&members, "files")?.elements()?.ok_or(Malformed::Shape("`files` is not an array"))?;
-        let entries = files.into_iter().map(Entry::from_json).collect::<Result<_, _>>()?;
+        required(&members, "files")?;
         if let Some(versions) = find(&members, "versions") {
             versions::check(versions)?;
         }
@@ -71,7 +71,7 @@ impl<'a> Page<'a> {
         let document = html::read(bytes, url)?;
         let entries = document.anchors.into_iter().map(Entry::from_html).collect();
         let (name, meta) = (expected.cloned(), document.meta);
-        Ok(Self { name, meta, source: Source::Html, entries, removed: Vec::new(), hidden: false })
+        Ok(Self { name, meta, source: Source::Html { bytes }, entries, removed: Vec::new(), hidden: false })
     }
 
     /// The files that are listed.
@@ -88,7 +88,8 @@ impl<'a> Page<'a> {
             self.removed.append(&mut self.entries);
             return;
         }
-        self.removed.extend(self.entries.extract_if(.., |entry| entry.is_hidden(judge)));
+        let mut room = Room::default();
+        self.removed.extend(self.entries.extract_if(.., |entry| entry.is_hidden(judge, &mut room)));
     }
 
     /// How many entries were removed.
@@ -116,10 +117,15 @@ impl<'a> Page<'a> {
     /// The page in HTML, as PyPI's own looks.
     #[must_use]
     pub fn to_html(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512 + 512 * self.entries.len());
+        let source = match self.source {
+            Source::Json { bytes, .. } | Source::Html { bytes } => bytes,
+        };
+        // Hardly ever longer than what was read.
+        let mut out = Vec::with_capacity(512 + source.len());
         render::page_head(&self.meta, self.name.as_ref().map_or("this project", ProjectName::as_str), &mut out);
+        let mut layout = Layout::default();
         for entry in &self.entries {
-            render::page_anchor(&entry.href(), entry.attributes(), entry.filename(), &mut out);
+            entry.write_anchor(&mut layout, &mut out);
         }
         render::page_tail(&self.meta, &mut out);
         out
@@ -128,6 +134,7 @@ impl<'a> Page<'a> {
     fn render_json(&self, members: &[Member<'a>]) -> Vec<u8> {
         json::write_object(members.iter().filter(|member| !member.key.is("alternate-locations")), |member, out| {
             if member.key.is("files") {
+                out.reserve(member.value.bytes().len());
                 json::write_array(self.entries.iter().filter_map(Entry::json), out);
             } else if member.key.is("versions") && !self.removed.is_empty() {
                 let versions = versions::remaining(member.value, self.name.as_ref(), &self.entries, &self.removed);
@@ -139,6 +146,35 @@ impl<'a> Page<'a> {
             }
         })
     }
+}
+
+/// All members of the page, and what `files` has in it, in one pass.
+fn read_json(bytes: &[u8]) -> Result<(Vec<Member<'_>>, Vec<Entry<'_>>), Malformed> {
+    let mut reader = Reader::new(bytes);
+    if reader.peek()? != b'{' {
+        json::document(bytes)?;
+        return Err(Malformed::Shape("a project page is an object"));
+    }
+    let (mut members, mut entries) = (Vec::new(), Vec::new());
+    reader.object_with(|reader, key| {
+        let value =
+            if key.is("files") { reader.nested(|reader| read_files(reader, &mut entries))? } else { reader.value()? };
+        members.push(Member { key, value });
+        Ok(())
+    })?;
+    reader.end()?;
+    Ok((members, entries))
+}
+
+fn read_files<'a>(reader: &mut Reader<'a>, entries: &mut Vec<Entry<'a>>) -> Result<(), Malformed> {
+    if reader.peek()? != b'[' {
+        return Err(Malformed::Shape("`files` is not an array"));
+    }
+    let mut layout = Layout::default();
+    reader.array_with(|reader| {
+        entries.push(Entry::read(reader, &mut layout)?);
+        Ok(())
+    })
 }
 
 fn required<'a>(members: &[Member<'a>], key: &str) -> Result<Value<'a>, Malformed> {

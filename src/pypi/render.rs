@@ -42,17 +42,25 @@ pub(super) fn page_head(meta: &Meta, project: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"</h1>\n");
 }
 
+/// One text in pieces, which needn't be put together to be written.
+pub(super) type Pieces<'a> = [&'a str; 5];
+
+/// A text that is in one piece.
+pub(super) const fn whole(text: &str) -> Pieces<'_> {
+    [text, "", "", "", ""]
+}
+
 /// One file of a project page. The text is the file's name, as the specification demands.
 pub(super) fn page_anchor<'a>(
-    href: &str,
-    attributes: impl IntoIterator<Item = (&'a str, impl AsRef<str>)>,
+    href: Pieces<'_>,
+    attributes: impl IntoIterator<Item = (&'a str, Pieces<'a>)>,
     filename: &str,
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(b"    <a");
-    attribute("href", href, out);
+    attribute_of("href", href, out);
     for (name, value) in attributes {
-        attribute(name, value.as_ref(), out);
+        attribute_of(name, value, out);
     }
     out.push(b'>');
     escape(filename, out);
@@ -116,17 +124,26 @@ fn head(meta: &Meta, title: &str, out: &mut Vec<u8>) {
 }
 
 fn attribute(name: &str, value: &str, out: &mut Vec<u8>) {
+    attribute_of(name, whole(value), out);
+}
+
+fn attribute_of(name: &str, value: Pieces<'_>, out: &mut Vec<u8>) {
     out.push(b' ');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
-    escape(value, out);
+    value.into_iter().for_each(|piece| escape(piece, out));
     out.push(b'"');
 }
 
 /// Safe as text and between either kind of quotes; the same five as PyPI's templates escape, and NUL, which no HTML holds.
 pub(crate) fn escape(raw: &str, out: &mut Vec<u8>) {
+    let is_special = |byte: u8| matches!(byte, 0 | b'&' | b'<' | b'>' | b'"' | b'\'');
     let mut rest = raw.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0 | b'&' | b'<' | b'>' | b'"' | b'\'')) {
+    // Without a way out, so that many bytes are looked at at once: most texts have nothing to escape.
+    if !rest.iter().fold(false, |found, &byte| found | is_special(byte)) {
+        return out.extend_from_slice(rest);
+    }
+    while let Some(at) = rest.iter().position(|&byte| is_special(byte)) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((&special, after)) = special.split_first() else { break };
@@ -156,7 +173,7 @@ mod tests {
     #[test]
     fn nothing_escapes_from_an_attribute_or_a_text() {
         assert_eq!(text(|out| escape("a<b>&\"'\u{e9}\0", out)), "a&lt;b&gt;&amp;&#34;&#39;\u{e9}\u{fffd}");
-        let anchor = text(|out| page_anchor("\"><a href=x>", [("data-yanked", "'>")], "</a>", out));
+        let anchor = text(|out| page_anchor(whole("\"><a href=x>"), [("data-yanked", whole("'>"))], "</a>", out));
         assert_eq!(anchor.matches(['<', '>']).count(), 6, "{anchor}");
     }
 
@@ -165,7 +182,8 @@ mod tests {
         let meta = Meta { version: "1.4".into(), status: Some("active".into()), status_reason: None, serial: Some(7) };
         let page = text(|out| {
             page_head(&meta, "sampleproject", out);
-            page_anchor("https://h/a-1.tar.gz#sha256=00", [("data-requires-python", ">=3.7")], "a-1.tar.gz", out);
+            let href = ["https://h/a-1.tar.gz", "#", "sha256", "=", "00"];
+            page_anchor(href, [("data-requires-python", whole(">=3.7"))], "a-1.tar.gz", out);
             page_tail(&meta, out);
         });
         insta::assert_snapshot!(page, @r#"

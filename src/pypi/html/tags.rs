@@ -1,8 +1,10 @@
 //! HTML as the specification's tokenizer sees it: tags with their attributes, text and comments, one after the other.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
+use html5gum::emitters::{Emitter, ForwardingEmitter};
 use html5gum::{Error, Span, Tokenizer};
 
 use crate::pypi::Malformed;
@@ -49,12 +51,42 @@ pub(in crate::pypi) enum Content {
 /// Reads `html` and hands out its pieces.
 pub(in crate::pypi) fn read(html: &str, content: Content, mut take: impl FnMut(Piece<'_>)) {
     let mut tag = Tag::default();
-    let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| -> Option<Infallible> {
-        tag.take(&event, span.start, &mut take);
+    let Ok(()) = Tokenizer::new_with_emitter(html, emitter(content, &mut tag, &mut take)).finish();
+}
+
+/// As [`read`], without [`Piece::Unfinished`], and faster.
+pub(in crate::pypi) fn read_finished(html: &str, content: Content, mut take: impl FnMut(Piece<'_>)) {
+    let mut tag = Tag::default();
+    let Ok(()) = Tokenizer::new_with_emitter(html, Faultless(emitter(content, &mut tag, &mut take))).finish();
+}
+
+fn emitter<'t>(
+    content: Content,
+    tag: &'t mut Tag,
+    take: &'t mut impl FnMut(Piece<'_>),
+) -> impl Emitter<Token = Infallible> + 't {
+    let mut emitter = CallbackEmitter::new(move |event: CallbackEvent<'_>, span: Span<usize>| {
+        tag.take(&event, span.start, take);
         None
     });
     emitter.naively_switch_states(content == Content::AsText);
-    let Ok(()) = Tokenizer::new_with_emitter(html, emitter).finish();
+    emitter
+}
+
+/// Is told of no fault, so that the tokenizer needn't look at each character for one.
+struct Faultless<E>(E);
+
+impl<E: Emitter> ForwardingEmitter for Faultless<E> {
+    type Token = E::Token;
+
+    fn inner(&mut self) -> &mut impl Emitter<Token = Self::Token> {
+        &mut self.0
+    }
+
+    #[inline]
+    fn should_emit_errors(&mut self) -> bool {
+        false
+    }
 }
 
 /// UTF-8, with or without a mark: pip goes by the charset of the header, uv by the bytes, so there must be one answer.
@@ -90,7 +122,10 @@ pub(in crate::pypi) fn check_charset(meta: &[Attribute]) -> Result<(), Malformed
 struct Tag {
     open: bool,
     name: Vec<u8>,
+    /// Its attributes, and behind them those of tags before it, whose room is used again.
     attributes: Vec<Attribute>,
+    /// How many are its own.
+    count: usize,
 }
 
 impl Tag {
@@ -100,28 +135,69 @@ impl Tag {
                 self.open = true;
                 self.name.clear();
                 self.name.extend_from_slice(name);
-                self.attributes.clear();
+                self.count = 0;
             }
             // Attributes of end tags are reported as well.
             CallbackEvent::AttributeName { .. } | CallbackEvent::AttributeValue { .. } if !self.open => {}
-            CallbackEvent::AttributeName { name } => {
-                let name = String::from_utf8_lossy(name).into_owned();
-                self.attributes.push(Attribute { name, value: String::new(), at });
-            }
+            CallbackEvent::AttributeName { name } => self.add_attribute(&text(name), at),
             CallbackEvent::AttributeValue { value } => {
-                if let Some(last) = self.attributes.last_mut() {
-                    last.value.push_str(&String::from_utf8_lossy(value));
+                if let Some(last) = self.count.checked_sub(1).and_then(|last| self.attributes.get_mut(last)) {
+                    last.value.push_str(&text(value));
                 }
             }
             CallbackEvent::CloseStartTag { .. } => {
                 self.open = false;
-                take(Piece::Start(&self.name, &self.attributes));
+                take(Piece::Start(&self.name, self.attributes.get(..self.count).unwrap_or_default()));
             }
             CallbackEvent::EndTag { name } => take(Piece::End(name)),
-            CallbackEvent::String { value } => take(Piece::Text(&String::from_utf8_lossy(value))),
-            CallbackEvent::Comment { value } => take(Piece::Comment(&String::from_utf8_lossy(value))),
+            CallbackEvent::String { value } => take(Piece::Text(&text(value))),
+            CallbackEvent::Comment { value } => take(Piece::Comment(&text(value))),
             CallbackEvent::Error(Error::EofInTag) => take(Piece::Unfinished),
             CallbackEvent::Error(_) | CallbackEvent::Doctype { .. } => {}
+        }
+    }
+
+    fn add_attribute(&mut self, name: &str, at: usize) {
+        if let Some(attribute) = self.attributes.get_mut(self.count) {
+            name.clone_into(&mut attribute.name);
+            attribute.value.clear();
+            attribute.at = at;
+        } else {
+            self.attributes.push(Attribute { name: name.to_owned(), value: String::new(), at });
+        }
+        self.count += 1;
+    }
+}
+
+/// As [`String::from_utf8_lossy`], and much faster where nothing is lost: always, since what is read is UTF-8.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_lossy| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pieces_are_the_same_whether_or_not_faults_are_told(
+            parts in proptest::collection::vec(
+                "(<a |</a|<script>|</script|<!--|-->|<title>|</title>|href=|\"|'|>|/|&amp;|&#0;|&x|x|\u{fffe}|\u{e9}|\u{1}| |=|<!\\[CDATA\\[|<[?]){0,3}",
+                0..12,
+            ),
+        ) {
+            let html = parts.concat();
+            for content in [Content::AsText, Content::AsMarkup] {
+                let (mut all, mut finished) = (Vec::new(), Vec::new());
+                read(&html, content, |piece| match piece {
+                    Piece::Unfinished => {}
+                    piece => all.push(format!("{piece:?}")),
+                });
+                read_finished(&html, content, |piece| finished.push(format!("{piece:?}")));
+                prop_assert_eq!(finished, all, "{}", html);
+            }
         }
     }
 }

@@ -154,11 +154,32 @@ fn too_much_is_refused() {
 
 proptest! {
     #[test]
+    fn a_link_is_resolved_as_the_url_parser_does(
+        links in proptest::collection::vec(
+            "(https?://(a[.]example|A[.]example|u@b|b:443|b:80|1)/|[.][.]/|ftp://a/|)([a%+=_~-]{0,2}[./]{0,3}){0,3}[a ]?(#[a=\\u{e9} #]{0,3}|[?]a)?",
+            0..8,
+        ),
+    ) {
+        let base = Url::parse("https://base.example/x/").unwrap();
+        for base in [None, Some(base)] {
+            let mut in_a_row = Links { base: base.clone(), origin: String::new() };
+            for link in &links {
+                let expected = match (Url::parse(link), &base) {
+                    (Err(url::ParseError::RelativeUrlWithoutBase), None) => Some(link.clone()),
+                    (Err(url::ParseError::RelativeUrlWithoutBase), Some(base)) => base.join(link).ok().map(String::from),
+                    (parsed, _) => parsed.ok().filter(is_web).map(String::from),
+                };
+                prop_assert_eq!(in_a_row.resolve(link.clone()), expected);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_written_is_read_again(hrefs in proptest::collection::vec("[a-z&<>\"' =/]{1,12}", 0..5), value in "[^\r\0]{0,12}") {
         let mut html = Vec::new();
         render::page_head(&Meta::default(), "x", &mut html);
         for href in &hrefs {
-            render::page_anchor(href, [("data-yanked", value.as_str())], &value, &mut html);
+            render::page_anchor(render::whole(href), [("data-yanked", render::whole(&value))], &value, &mut html);
         }
         render::page_tail(&Meta::default(), &mut html);
         let read = read(&html, None).unwrap().anchors;

@@ -304,6 +304,37 @@ proptest! {
     }
 
     #[test]
+    fn what_is_laid_out_as_guessed_is_read_as_all_else_is(
+        objects in proptest::collection::vec(
+            proptest::collection::vec(("(a|bc|\\\\u0061|b|cd|\\\\ud83d|e{1,2})", "(1|\"x\"|[{][}]|[{]\"a\":1[}]|[{]\"a\":1,\"a\":2[}]|)", " ?"), 0..4),
+            0..6,
+        ),
+        same in any::<bool>(),
+    ) {
+        let object = |members: &Vec<(String, String, String)>| {
+            let members: Vec<String> = members.iter().map(|(key, value, space)| format!("{space}\"{key}\"{space}:{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let objects: Vec<String> = objects.iter().map(object).collect();
+        let objects = if same { objects.iter().flat_map(|object| [object.clone(), object.clone()]).collect() } else { objects };
+        let array = format!("[{}]", objects.join(","));
+        let read = |with_layout: bool| {
+            let (mut reader, mut layout, mut found) = (Reader::new(array.as_bytes()), Layout::default(), Vec::new());
+            reader.array_with(|reader| {
+                let mut member = |reader: &mut Reader<'_>, key: Text<'_>| {
+                    found.push((key.written().to_vec(), key.escaped, reader.value()?.bytes().to_vec()));
+                    Ok(())
+                };
+                if with_layout { reader.object_like(&mut layout, &mut member) } else { reader.object_with(&mut member) }
+            })?;
+            reader.end()?;
+            Ok::<_, Malformed>((found, reader.at, reader.depth, reader.keys.len()))
+        };
+        prop_assert_eq!(read(true), read(false), "{}", array);
+        prop_assert_eq!(read(true).is_ok(), document(array.as_bytes()).is_ok(), "{}", array);
+    }
+
+    #[test]
     fn a_beginning_is_only_ever_truncated(value in json(), cut in any::<prop::sample::Index>()) {
         let whole = serde_json::json!([value]).to_string();
         let cut = cut.index(whole.len());

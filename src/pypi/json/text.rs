@@ -32,6 +32,7 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// As [`Text::decode`].
+    #[inline]
     pub fn decode_bytes(self) -> Result<Cow<'a, [u8]>, Malformed> {
         if !self.escaped {
             return Ok(Cow::Borrowed(self.inner));
@@ -57,22 +58,22 @@ impl<'a> Text<'a> {
 pub(in crate::pypi) fn plain_run(bytes: &[u8]) -> (usize, bool) {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
-    // Sets the high bit of each zero byte; bytes after (above) the first one may be wrong, the first one never is.
-    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let mut length = 0;
-    let mut seen = 0;
-    while let Some(eight) = bytes.get(length..).and_then(<[u8]>::first_chunk::<8>) {
+    // Sets the high bit of each byte below `limit`; bytes after (above) the first one may be wrong, the first one never is.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let (mut length, mut seen, mut rest) = (0, 0, bytes);
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*eight);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let stop = zero_byte(word ^ (ONES * u64::from(b'"'))) | zero_byte(word ^ (ONES * u64::from(b'\\'))) | control;
+        // With one bit turned, a quote is the byte behind the control characters, and these are still these.
+        let stop = below(word ^ (ONES * 2), 0x21) | below(word ^ (ONES * u64::from(b'\\')), 1);
         seen |= word;
         if stop != 0 {
             return (length + stop.trailing_zeros() as usize / 8, seen & HIGH == 0);
         }
         length += 8;
+        rest = after;
     }
     let mut ascii = seen & HIGH == 0;
-    for byte in bytes.get(length..).unwrap_or_default() {
+    for byte in rest {
         if matches!(byte, b'"' | b'\\' | 0..0x20) {
             break;
         }

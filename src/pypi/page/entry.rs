@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use crate::pypi::html::Anchor;
-use crate::pypi::json::{Value, find};
-use crate::pypi::link::{self, Link};
+use crate::pypi::json::{Layout, Reader, Text, Value};
+use crate::pypi::link::{self, Link, Room};
 use crate::pypi::meta::integer;
+use crate::pypi::render::{self, Pieces};
 use crate::pypi::{Judge, Malformed};
 
 /// One file on a project page.
@@ -63,25 +64,25 @@ impl<'e> Field<'e> {
 
 impl<'a> Entry<'a> {
     /// Reads an element of `files`. What names the file, or leads to another one, must be of its right type.
-    pub(super) fn from_json(value: Value<'a>) -> Result<Self, Malformed> {
-        let (mut filename, mut url, mut provenance) = (None, None, None);
-        let is_object = value.each_member(|key, value| {
-            let field = if key.is("filename") {
-                &mut filename
-            } else if key.is("url") {
-                &mut url
-            } else if key.is("provenance") && !value.is_null() {
-                &mut provenance
-            } else {
-                return Ok(());
-            };
-            let text = value.text().ok_or(Malformed::Shape("`filename`, `url` or `provenance` is no string"))?;
-            *field = Some(text.decode()?);
-            Ok(())
-        })?;
-        if !is_object {
+    pub(super) fn read(reader: &mut Reader<'a>, layout: &mut Layout<'a>) -> Result<Self, Malformed> {
+        if reader.peek()? != b'{' {
             return Err(Malformed::Shape("an element of `files` is not an object"));
         }
+        let (mut filename, mut url, mut provenance) = (None, None, None);
+        let value = reader.nested(|reader| {
+            reader.object_like(layout, |reader, key| {
+                let value = reader.value()?;
+                let field = match &*key.decode_bytes()? {
+                    b"filename" => &mut filename,
+                    b"url" => &mut url,
+                    b"provenance" if !value.is_null() => &mut provenance,
+                    _ => return Ok(()),
+                };
+                let text = value.text().ok_or(Malformed::Shape("`filename`, `url` or `provenance` is no string"))?;
+                *field = Some(text.decode()?);
+                Ok(())
+            })
+        })?;
         let (Some(filename), Some(url)) = (filename, url) else {
             return Err(Malformed::Shape("a file has a `filename` and a `url`"));
         };
@@ -90,8 +91,7 @@ impl<'a> Entry<'a> {
 
     /// Takes an anchor. Its file name is the URL's last segment; if that is none, it will be hidden.
     pub(super) fn from_html(anchor: Anchor) -> Self {
-        let filename = link::last_segment(&anchor.href).unwrap_or_default();
-        let filename = String::from_utf8_lossy(&filename).into_owned();
+        let filename = link::file_name(&anchor.href).into_owned();
         let provenance = anchor.attributes.iter().find(|(name, _)| *name == "data-provenance");
         let provenance = provenance.map(|(_, url)| Cow::Owned(url.clone()));
         let (filename, url) = (Cow::Owned(filename), Cow::Owned(anchor.href));
@@ -154,80 +154,137 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn is_hidden(&self, judge: &mut dyn Judge) -> bool {
-        Link { filename: Some(&self.filename), url: &self.url, provenance: self.provenance() }.is_hidden(judge)
+    pub(super) fn is_hidden(&self, judge: &mut dyn Judge, room: &mut Room) -> bool {
+        Link { filename: Some(&self.filename), url: &self.url, provenance: self.provenance() }.is_hidden(judge, room)
     }
 
-    /// The URL as an anchor has it: with one hash as its fragment (PEP 503).
-    pub(super) fn href(&self) -> Cow<'_, str> {
+    /// Writes it as an anchor. `layout` is that of the entry before it.
+    pub(super) fn write_anchor(&self, layout: &mut Layout<'a>, out: &mut Vec<u8>) {
         match &self.origin {
-            Origin::Html(_) => Cow::Borrowed(&self.url),
-            Origin::Json(value) => {
-                let url = self.url.split('#').next().unwrap_or_default();
-                value.get("hashes").and_then(one_hash).map_or(Cow::Borrowed(url), |hash| format!("{url}#{hash}").into())
+            Origin::Html(attributes) => {
+                let attributes = attributes.iter().map(|(name, value)| (*name, render::whole(value)));
+                render::page_anchor(render::whole(&self.url), attributes, &self.filename, out);
             }
+            Origin::Json(value) => self.write_anchor_from_json(&Said::by(*value, layout), out),
         }
     }
 
-    /// The attributes of its anchor.
-    pub(super) fn attributes(&self) -> Vec<(&'static str, Cow<'_, str>)> {
-        match &self.origin {
-            Origin::Html(attributes) => attributes.iter().map(|(name, value)| (*name, value.as_str().into())).collect(),
-            Origin::Json(value) => self.attributes_from_json(*value),
-        }
-    }
-
-    /// What PyPI's HTML has, in its order (PEP 833 froze HTML: sizes and upload times are in JSON alone).
-    fn attributes_from_json(&self, value: Value<'a>) -> Vec<(&'static str, Cow<'_, str>)> {
-        let members = value.members().ok().flatten().unwrap_or_default();
-        let field = |key| find(&members, key);
-        let flag = |word: &Value<'_>| matches!(word.bytes(), b"true" | b"false");
+    /// With one hash as the URL's fragment (PEP 503), and what PyPI's HTML has, in its order (PEP 833 froze HTML: sizes
+    /// and upload times are in JSON alone).
+    fn write_anchor_from_json(&self, said: &Said<'a>, out: &mut Vec<u8>) {
+        let url = self.url.split_once('#').map_or(&*self.url, |(url, _)| url);
+        let hash = said.hashes.and_then(Hash::one_of);
+        let href = hash.as_ref().map_or_else(|| render::whole(url), |hash| [url, "#", &hash.name, "=", &hash.digest]);
         // PEP 714; its old name; and what PyPI's JSON calls that.
-        let metadata = ["core-metadata", "dist-info-metadata", "data-dist-info-metadata"].into_iter().find_map(field);
-        let metadata = metadata.and_then(available);
-        let requires_python = field("requires-python").and_then(|value| Field::Json(value).text());
-        let gpg_sig = field("gpg-sig").filter(flag).map(|word| String::from_utf8_lossy(word.bytes()));
-        [
-            ("data-requires-python", requires_python.filter(|text| !text.is_empty())),
-            ("data-yanked", field("yanked").and_then(|value| Field::Json(value).yanked())),
-            ("data-dist-info-metadata", metadata.clone()),
-            ("data-core-metadata", metadata),
-            ("data-gpg-sig", gpg_sig),
-            ("data-provenance", self.provenance().map(Cow::Borrowed)),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+        let metadata = said.core_metadata.or(said.dist_info_metadata).or(said.data_dist_info_metadata);
+        let metadata = metadata.and_then(Metadata::of);
+        let requires_python = said.requires_python.and_then(|value| Field::Json(value).text());
+        let yanked = said.yanked.and_then(|value| Field::Json(value).yanked());
+        let gpg_sig = said.gpg_sig.and_then(|word| match word.bytes() {
+            b"true" => Some("true"),
+            b"false" => Some("false"),
+            _ => None,
+        });
+        let attributes = [
+            ("data-requires-python", requires_python.as_deref().filter(|text| !text.is_empty()).map(render::whole)),
+            ("data-yanked", yanked.as_deref().map(render::whole)),
+            ("data-dist-info-metadata", metadata.as_ref().map(Metadata::pieces)),
+            ("data-core-metadata", metadata.as_ref().map(Metadata::pieces)),
+            ("data-gpg-sig", gpg_sig.map(render::whole)),
+            ("data-provenance", self.provenance().map(render::whole)),
+        ];
+        let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        render::page_anchor(href, attributes, &self.filename, out);
     }
 }
 
-/// `true`, or one hash: whether there is separate metadata (PEP 658).
-fn available<'a>(metadata: Value<'a>) -> Option<Cow<'a, str>> {
-    if metadata.bytes() == b"true" {
-        return Some(Cow::Borrowed("true"));
-    }
-    metadata.members().ok()??;
-    Some(one_hash(metadata).map_or(Cow::Borrowed("true"), Cow::Owned))
+/// What an entry says that goes into its anchor.
+#[derive(Default)]
+struct Said<'a> {
+    core_metadata: Option<Value<'a>>,
+    dist_info_metadata: Option<Value<'a>>,
+    data_dist_info_metadata: Option<Value<'a>>,
+    gpg_sig: Option<Value<'a>>,
+    hashes: Option<Value<'a>>,
+    requires_python: Option<Value<'a>>,
+    yanked: Option<Value<'a>>,
 }
 
-/// `sha256=…` if there is one, else the first hash that there is.
-///
-/// It becomes the fragment of a link: what isn't plainly a hash could say `egg=acme-9.9` there, whether by its name or
-/// behind an `&`, and pip would take that for the file's name.
-fn one_hash(hashes: Value<'_>) -> Option<String> {
-    let members = hashes.members().ok()??;
-    let plain = members.iter().filter_map(|member| {
-        let (name, digest) = (member.key.decode().ok()?, member.value.text()?.decode().ok()?);
-        is_hash(&name, &digest).then_some((name, digest))
-    });
-    let hashes: Vec<_> = plain.collect();
-    let (name, digest) = hashes.iter().find(|(name, _)| name == "sha256").or_else(|| hashes.first())?;
-    Some(format!("{name}={digest}"))
+impl<'a> Said<'a> {
+    fn by(entry: Value<'a>, layout: &mut Layout<'a>) -> Self {
+        let mut said = Self::default();
+        // It has been read before: no more faults are found.
+        let _is_object = entry.each_member_like(layout, |key, value| {
+            let field = match &*key.decode_bytes()? {
+                b"core-metadata" => &mut said.core_metadata,
+                b"dist-info-metadata" => &mut said.dist_info_metadata,
+                b"data-dist-info-metadata" => &mut said.data_dist_info_metadata,
+                b"gpg-sig" => &mut said.gpg_sig,
+                b"hashes" => &mut said.hashes,
+                b"requires-python" => &mut said.requires_python,
+                b"yanked" => &mut said.yanked,
+                _ => return Ok(()),
+            };
+            *field = Some(value);
+            Ok(())
+        });
+        said
+    }
+}
+
+/// Whether there is separate metadata (PEP 658), and perhaps its hash.
+enum Metadata<'a> {
+    There,
+    Hashed(Hash<'a>),
+}
+
+impl<'a> Metadata<'a> {
+    /// Of `true`, or of an object.
+    fn of(value: Value<'a>) -> Option<Self> {
+        match value.bytes() {
+            b"true" => Some(Self::There),
+            [b'{', ..] => Some(Hash::one_of(value).map_or(Self::There, Self::Hashed)),
+            _ => None,
+        }
+    }
+
+    fn pieces(&self) -> Pieces<'_> {
+        match self {
+            Self::There => render::whole("true"),
+            Self::Hashed(hash) => [&hash.name, "=", &hash.digest, "", ""],
+        }
+    }
+}
+
+/// A file's hash, by its algorithm's name.
+struct Hash<'a> {
+    name: Cow<'a, str>,
+    digest: Cow<'a, str>,
+}
+
+impl<'a> Hash<'a> {
+    /// `sha256` if there is that, else the first that there is.
+    ///
+    /// It becomes the fragment of a link: what isn't plainly a hash could say `egg=acme-9.9` there, whether by its name
+    /// or behind an `&`, and pip would take that for the file's name.
+    fn one_of(hashes: Value<'a>) -> Option<Self> {
+        let mut found: Option<Self> = None;
+        let _is_object = hashes.each_member(|name, digest| {
+            let Some(Ok(digest)) = digest.text().map(Text::decode) else { return Ok(()) };
+            let name = name.decode()?;
+            if is_hash(&name, &digest) && (found.is_none() || name == "sha256") {
+                found = Some(Self { name, digest });
+            }
+            Ok(())
+        });
+        found
+    }
 }
 
 /// Whether it looks as what `hashlib` has: `sha3_256`, `blake2b`, `md5`.
 fn is_hash(name: &str, digest: &str) -> bool {
     let known = ["sha", "md5", "blake"].iter().any(|family| name.starts_with(family));
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    known && plain && !digest.is_empty() && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    let hexadecimal = digest.bytes().fold(true, |all, byte| all & byte.is_ascii_hexdigit());
+    known && plain && !digest.is_empty() && hexadecimal
 }

@@ -187,6 +187,12 @@ fn versions_follow_their_files() {
         (&["sample-1.0.zip", "acme-2.0.zip"][..], json!(["1.0", "2.0"]), json!(["1.0"])),
         (&["sample-1.zip", "acme-2.0.zip"], json!(["1.0.0", "2.0", "weird"]), json!(["1.0.0"])),
         (&["sample-1.0-1.zip", "acme-2.0.zip"], json!(["1.0.post1", "1.0"]), json!(["1.0.post1"])),
+        (
+            &["sample-1.0-a-b-c.whl", "sample-1.0-d-e-f.whl", "sample-2.0-a-b-c.WHL", "acme-3.0.zip"],
+            json!(["1.0", "2.0", "3.0"]),
+            json!(["1.0", "2.0"]),
+        ),
+        (&["sample-x-a-b-c.whl", "sample-x-d-e-f.whl", "acme-2.0.zip"], json!(["1.0", "2.0"]), json!(["1.0", "2.0"])),
         // The version of an `.exe` can't be told: what isn't known to be gone stays.
         (&["sample-1.0.exe", "acme-2.0.zip"], json!(["1.0", "2.0", "weird"]), json!(["1.0", "2.0", "weird"])),
         (&["sample-3.0.exe", "sample-1.0.zip#"], json!(["1.0", "2.0"]), json!(["1.0", "2.0"])),

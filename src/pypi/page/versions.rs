@@ -27,15 +27,39 @@ pub(super) fn remaining<'a>(
     kept: &[Entry<'_>],
     removed: &[Entry<'_>],
 ) -> Vec<Value<'a>> {
-    let kept: Vec<Vec<Version>> = kept.iter().map(|entry| of_file(entry.filename(), project)).collect();
-    let removed: HashSet<Version> = removed.iter().flat_map(|entry| of_file(entry.filename(), project)).collect();
-    let any_unclear = kept.iter().any(Vec::is_empty);
-    let kept: HashSet<Version> = kept.into_iter().flatten().collect();
+    let (kept, removed) = (Versions::of(kept, project), Versions::of(removed, project));
     let stays = |element: &Value<'_>| match parse(*element) {
-        Some(version) => kept.contains(&version) || (any_unclear && !removed.contains(&version)),
-        None => any_unclear,
+        Some(version) => kept.known.contains(&version) || (kept.any_unclear && !removed.known.contains(&version)),
+        None => kept.any_unclear,
     };
     versions.elements().ok().flatten().unwrap_or_default().into_iter().filter(stays).collect()
+}
+
+/// The versions of some files.
+#[derive(Default)]
+struct Versions {
+    known: HashSet<Version>,
+    /// Whether the version of some file can't be told.
+    any_unclear: bool,
+}
+
+impl Versions {
+    fn of(entries: &[Entry<'_>], project: Option<&ProjectName>) -> Self {
+        let mut versions = Self::default();
+        let mut last = None;
+        for filename in entries.iter().map(Entry::filename) {
+            // One wheel after the other is of the same version: it needn't be read again.
+            let text = of_wheel(filename);
+            if text.is_some() && text == last {
+                continue;
+            }
+            last = text;
+            let found = of_file(filename, project);
+            versions.any_unclear |= found.is_empty();
+            versions.known.extend(found);
+        }
+        versions
+    }
 }
 
 fn parse(element: Value<'_>) -> Option<Version> {
@@ -44,11 +68,10 @@ fn parse(element: Value<'_>) -> Option<Version> {
 
 /// Every version that the file could be of, given its project. None if its form is unknown.
 fn of_file(filename: &str, project: Option<&ProjectName>) -> Vec<Version> {
-    let lower = filename.to_ascii_lowercase();
-    if lower.ends_with(".whl") || lower.ends_with(".egg") {
-        let stem = lower.get(..lower.len() - 4).unwrap_or_default();
-        return stem.split('-').nth(1).and_then(|version| Version::from_str(version).ok()).into_iter().collect();
+    if let Some(version) = of_wheel(filename) {
+        return Version::from_str(&version.to_ascii_lowercase()).into_iter().collect();
     }
+    let lower = filename.to_ascii_lowercase();
     let Some(stem) = without_archive(&lower) else { return Vec::new() };
     // As pip splits: any dash before which the project's name stands.
     let splits = stem.match_indices('-').filter_map(|(at, _)| Some((stem.get(..at)?, stem.get(at + 1..)?)));
@@ -56,6 +79,13 @@ fn of_file(filename: &str, project: Option<&ProjectName>) -> Vec<Version> {
         .filter(|(name, _)| ProjectName::parse(name).is_ok_and(|name| project.is_none_or(|project| name == *project)))
         .filter_map(|(_, version)| Version::from_str(version).ok())
         .collect()
+}
+
+/// What stands in the place of the version in the name of a wheel or an egg; nothing, if nothing does.
+fn of_wheel(filename: &str) -> Option<&str> {
+    let (stem, extension) = filename.split_at_checked(filename.len().checked_sub(4)?)?;
+    let is_wheel = [".whl", ".egg"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+    is_wheel.then(|| stem.split('-').nth(1).unwrap_or_default())
 }
 
 #[cfg(test)]
