@@ -68,6 +68,11 @@ impl Options {
         self.only.is_empty() || self.only.iter().any(|part| id.contains(part.as_str()))
     }
 
+    /// Whether what comes of it is worth showing to others.
+    fn is_full(&self) -> bool {
+        !self.quick && self.only.is_empty() && self.peers.is_none()
+    }
+
     fn wants_peer(&self, name: &str) -> bool {
         self.peers.as_ref().is_none_or(|peers| peers.iter().any(|peer| peer == name))
     }
@@ -94,7 +99,7 @@ fn start(options: &Options) -> Result<()> {
         let run = run::measure(options)?;
         report::print(&run);
         report::write(&run, &work().join("proxy.json"))?;
-        return if options.only.is_empty() { chart::write(&run, &docs()) } else { Ok(()) };
+        return chart::write(&run, &if options.is_full() { docs() } else { work() });
     }
     if !options.bench {
         println!("nothing to do but for `cargo bench --bench proxy`");
