@@ -5,16 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use crate::Result;
-use crate::report::{Curve, Line, Point, Run, time};
+use crate::report::{Contestant, Curve, DIRECT, Line, Point, Run, time};
 
-/// Of each contestant in its order: on light ground, on dark.
-const COLOURS: [(&str, &str); 6] = [
-    ("#0550ae", "#79c0ff"),
-    ("#54aeff", "#1f6feb"),
-    ("#8c959f", "#6e7681"),
-    ("#bc4c00", "#f0883e"),
-    ("#8250df", "#a371f7"),
-    ("#1a7f37", "#3fb950"),
+/// Who has which colour: on light ground, on dark.
+const COLOURS: [(&str, &str, &str); 6] = [
+    ("direct", "#8c959f", "#8b949e"),
+    ("namewall", "#0550ae", "#79c0ff"),
+    ("namewall-uncached", "#54aeff", "#1f6feb"),
+    ("squid", "#9a6700", "#d29922"),
+    ("mitmproxy", "#cf222e", "#ff7b72"),
+    ("safe-chain", "#8250df", "#a371f7"),
 ];
 
 const WIDTH: f64 = 860.0;
@@ -67,11 +67,11 @@ fn bars(run: &Run) -> String {
     let lines: Vec<&Line> = run.lines.iter().filter(|line| line.charted).collect();
     let costs = |line: &Line| -> Vec<(usize, f64)> {
         let cells = line.cells.iter().enumerate().skip(1);
-        cells.filter_map(|(index, cell)| Some((index - 1, cell.best.as_ref()?.cpu.filter(|cpu| *cpu > 0.0)?))).collect()
+        cells.filter_map(|(index, cell)| Some((index, cell.best.as_ref()?.cpu.filter(|cpu| *cpu > 0.0)?))).collect()
     };
     let all: Vec<_> = lines.iter().map(|line| (line.title.as_str(), costs(line))).collect();
     let axis = Axis::over(all.iter().flat_map(|(_, costs)| costs).map(|(_, cpu)| *cpu), LABELS, WIDTH - LABELS - 70.0);
-    let mut body = legend(run, 58.0);
+    let mut body = legend(&run.contestants[1..]);
     let top = 92.0;
     let height = all.iter().map(|(_, costs)| costs.len() as f64 * (BAR + 1.0) + 10.0).sum::<f64>();
     for tick in axis.ticks() {
@@ -84,10 +84,11 @@ fn bars(run: &Run) -> String {
         let middle = y + costs.len() as f64 * (BAR + 1.0) / 2.0 + 4.0;
         put(&mut body, format_args!(r#"<text class="end" x="{}" y="{middle:.1}">{title}</text>"#, LABELS - 10.0));
         for (index, cpu) in costs {
+            let name = &run.contestants[index].name;
             let (width, end) = ((axis.at(cpu) - LABELS).max(1.0), axis.at(cpu) + 4.0);
             put(
                 &mut body,
-                format_args!(r#"<rect class="c{index}" x="{LABELS}" y="{y:.1}" width="{width:.1}" height="{BAR}"/>"#),
+                format_args!(r#"<rect class="f-{name}" x="{LABELS}" y="{y:.1}" width="{width:.1}" height="{BAR}"/>"#),
             );
             put(
                 &mut body,
@@ -97,7 +98,10 @@ fn bars(run: &Run) -> String {
         }
         y += 10.0;
     }
-    let subtitle = format!("logarithmic; best of {} rounds; {}, {}", run.rounds, run.processor, run.date);
+    let subtitle = format!(
+        "logarithmic scale; best of {} rounds; * hides none of the names; {}, {}",
+        run.rounds, run.processor, run.date
+    );
     picture("Processor time of the proxy for one request", &subtitle, &body, top + height + 12.0)
 }
 
@@ -105,20 +109,22 @@ fn bars(run: &Run) -> String {
 fn growth(run: &Run) -> String {
     let (panel, left, top) = (WIDTH / 3.0, 52.0, 100.0);
     let height = 190.0;
-    let mut body = legend(run, 58.0);
+    let drawn = |name: &str| run.curves.iter().flat_map(|curve| &curve.points).any(|point| point.of == name);
+    let drawn: Vec<_> = run.contestants.iter().filter(|contestant| drawn(&contestant.name)).cloned().collect();
+    let mut body = legend(&drawn);
     for (index, curve) in run.curves.iter().enumerate() {
         let x =
             Axis::over(curve.points.iter().map(|point| at(point.x)), index as f64 * panel + left, panel - left - 22.0);
         let values = curve.points.iter().flat_map(|point| point.cpu.into_iter().chain([point.p50]));
         let y = Axis::over(values, top + height, -height);
         frame(&mut body, curve, x, y);
-        for (class, name) in run.contestants.iter().skip(1).enumerate() {
-            let points: Vec<&Point> = curve.points.iter().filter(|point| point.of == name.name).collect();
+        for Contestant { name, .. } in &drawn {
+            let points: Vec<&Point> = curve.points.iter().filter(|point| point.of == *name).collect();
             let cpu =
                 points.iter().filter_map(|point| Some((at(point.x), point.cpu.filter(|cpu| *cpu > 0.0)?))).collect();
-            line(&mut body, &format!("l{class}"), cpu, x, y);
+            line(&mut body, &format!("s-{name}"), cpu, x, y);
             let p50 = points.iter().map(|point| (at(point.x), point.p50)).collect();
-            line(&mut body, &format!("l{class} dashed"), p50, x, y);
+            line(&mut body, &format!("s-{name} dashed"), p50, x, y);
         }
     }
     let subtitle = format!(
@@ -151,7 +157,7 @@ fn frame(body: &mut String, curve: &Curve, x: Axis, y: Axis) {
         put(body, format_args!(r#"<path class="grid" d="M{at:.1} {top:.1}V{bottom:.1}"/>"#));
         put(body, format_args!(r#"<text class="dim mid" x="{at:.1}" y="{:.1}">{}</text>"#, bottom + 16.0, short(mark)));
     }
-    let middle = f64::midpoint(left, right);
+    let middle = (left + right) / 2.0;
     put(body, format_args!(r#"<text class="mid" x="{middle:.1}" y="{:.1}">{}</text>"#, bottom + 36.0, curve.title));
 }
 
@@ -163,15 +169,15 @@ fn line(body: &mut String, class: &str, points: Vec<(f64, f64)>, x: Axis, y: Axi
     }
 }
 
-/// Who has which colour.
-fn legend(run: &Run, y: f64) -> String {
-    let mut body = String::new();
-    let mut x = 20.0;
-    for (index, contestant) in run.contestants.iter().skip(1).enumerate() {
-        let text = format!("{} {}", contestant.name, contestant.version);
+/// Whose is which colour; a star is for those who hide nothing.
+fn legend(contestants: &[Contestant]) -> String {
+    let (mut body, mut x, y) = (String::new(), 20.0, 58.0);
+    for Contestant { name, version, hides, .. } in contestants {
+        let star = if *hides || name == DIRECT { "" } else { " *" };
+        let text = format!("{name} {version}{star}");
         put(
             &mut body,
-            format_args!(r#"<rect class="c{index}" x="{x:.1}" y="{:.1}" width="10" height="10"/>"#, y - 9.0),
+            format_args!(r#"<rect class="f-{name}" x="{x:.1}" y="{:.1}" width="10" height="10"/>"#, y - 9.0),
         );
         put(&mut body, format_args!(r#"<text x="{:.1}" y="{y}">{text}</text>"#, x + 15.0));
         x += text.len() as f64 * 6.6 + 34.0;
@@ -181,9 +187,9 @@ fn legend(run: &Run, y: f64) -> String {
 
 fn picture(title: &str, subtitle: &str, body: &str, height: f64) -> String {
     let classes = |dark: bool| {
-        COLOURS.iter().enumerate().fold(String::new(), |all, (index, (light, darker))| {
+        COLOURS.iter().fold(String::new(), |all, (name, light, darker)| {
             let colour = if dark { darker } else { light };
-            all + &format!("    .c{index} {{ fill: {colour}; }} .l{index} {{ stroke: {colour}; }}\n")
+            all + &format!("    .f-{name} {{ fill: {colour}; }} .s-{name} {{ stroke: {colour}; }}\n")
         })
     };
     format!(

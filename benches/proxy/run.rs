@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::client::{self, Client};
 use crate::origin::Origin;
 use crate::peers::{self, NAMEWALL, Peer, Stage};
-use crate::report::{Contestant, Curve, Figures, Line, Point, Run};
+use crate::report::{Contestant, Curve, DIRECT, Figures, Line, Point, Run};
 use crate::rows::{self, Row};
 use crate::{Options, Result, measure, sandbox, work};
 
@@ -58,6 +58,7 @@ fn contestant(peer: &Peer) -> Contestant {
         name: peer.plan.name.to_owned(),
         version: peer.plan.version.clone(),
         note: peer.plan.note.to_owned(),
+        hides: peer.plan.hides,
         start: Some(peer.start),
         idle: Some(peer.resident()),
         after: None,
@@ -101,26 +102,26 @@ fn pass(stage: &Stage, between: Between<'_>) -> Result<Vec<Client>> {
     rows::background().map(start).into_iter().collect()
 }
 
-/// How namewall's cost grows with pages, policies and connections.
+/// How namewall's cost grows with pages, policies and connections; beside it, what nginx takes without a proxy.
 fn growth(stage: &Stage, peers: &[Peer], options: &Options) -> Vec<Curve> {
-    let walls: Vec<_> = peers.iter().filter(|peer| peer.plan.name.starts_with(NAMEWALL)).collect();
-    let step = |wall: &Peer, x, row: &Row, of_policy: bool| {
-        if !of_policy {
-            return figures(stage, row, Some(wall), false);
+    let walls = peers.iter().filter(|peer| peer.plan.name.starts_with(NAMEWALL));
+    let all: Vec<Between<'_>> = std::iter::once(None).chain(walls.map(Some)).collect();
+    let step = |between: Between<'_>, x, row: &Row, of_policy: bool| match between {
+        Some(wall) if of_policy => {
+            let plan = peers::with_policy(stage, wall.plan.name, x)?;
+            figures(stage, row, Some(&Peer::start(plan, 1, &stage.folder)?), false)
         }
-        let plan = peers::with_policy(stage, wall.plan.name, x)?;
-        figures(stage, row, Some(&Peer::start(plan, 1, &stage.folder)?), false)
+        _ => figures(stage, row, between, false),
     };
     let curve = |id: &str, title: &str, steps: Vec<(usize, Row)>| {
         let mut points = Vec::new();
-        for wall in &walls {
-            for (x, row) in &steps {
-                eprintln!("{} by {title}: {x}", wall.plan.name);
-                match step(wall, *x, row, id == "policy") {
-                    Ok(Figures { cpu, p50, .. }) => {
-                        points.push(Point { of: wall.plan.name.to_owned(), x: *x, cpu, p50 });
-                    }
-                    Err(error) => eprintln!("{error}"),
+        for (x, row) in &steps {
+            eprintln!("by {title}: {x}");
+            for between in &all {
+                let of = between.map_or(DIRECT, |wall| wall.plan.name).to_owned();
+                match step(*between, *x, row, id == "policy") {
+                    Ok(Figures { cpu, p50, p99, .. }) => points.push(Point { of, x: *x, cpu, p50, p99 }),
+                    Err(error) => eprintln!("{of}: {error}"),
                 }
             }
         }
