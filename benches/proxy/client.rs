@@ -69,6 +69,9 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
 }
 
+/// No order takes longer, whatever a proxy does.
+const LONGEST: Duration = Duration::from_secs(120);
+
 // What the others see of it.
 
 /// A client that has made its connections.
@@ -123,7 +126,8 @@ pub(crate) fn look(order: &Order) -> Result<String> {
     LocalSet::new().block_on(&runtime, async {
         let way = Way::of(order)?;
         let mut body = Vec::new();
-        way.open().await?.exchange(&way, Some(&mut body)).await?;
+        let exchange = async { way.open().await?.exchange(&way, Some(&mut body)).await };
+        tokio::time::timeout(LONGEST, exchange).await??;
         if !body.starts_with(&[0x1f, 0x8b]) {
             return Ok(String::from_utf8_lossy(&body).into_owned());
         }
@@ -137,7 +141,8 @@ pub(crate) fn look(order: &Order) -> Result<String> {
 pub(crate) fn run(order: &str) -> Result<()> {
     let order: Order = serde_json::from_str(order)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = LocalSet::new().block_on(&runtime, work(&order))?;
+    let bounded = async { tokio::time::timeout(LONGEST, work(&order)).await };
+    let outcome = LocalSet::new().block_on(&runtime, bounded)??;
     println!("{}", serde_json::to_string(&outcome)?);
     Ok(())
 }
@@ -217,7 +222,7 @@ impl Limit {
         let (seconds, requests) = match work {
             Work::Load { seconds, most, .. } => (seconds, most.unwrap_or(u64::MAX)),
             Work::Connect { seconds, .. } => (seconds, u64::MAX),
-            Work::Download { times } => (600.0, times),
+            Work::Download { times } => (60.0, times),
         };
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
         Self { begun: Instant::now(), time: Duration::from_secs_f64(seconds), requests }

@@ -45,6 +45,9 @@ struct Options {
     /// How long each row of load lasts.
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
+    /// Another build of namewall to measure.
+    #[arg(long, value_name = "PROGRAM", default_value = env!("CARGO_BIN_EXE_namewall"), hide_default_value = true)]
+    namewall: PathBuf,
     /// Draw the charts anew from what an earlier run has written, and measure nothing.
     #[arg(long, value_name = "FILE.json")]
     chart: Option<PathBuf>,

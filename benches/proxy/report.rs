@@ -177,6 +177,7 @@ pub(crate) fn print(run: &Run) {
             println!("  {:<18}{}", contestant.name, figures(cell, direct));
         }
     }
+    print_patience(run);
     print_standing(run);
     for curve in &run.curves {
         println!("\n  {:<34}{:>8}{:>12}{:>12}{:>12}", format!("by {}", curve.title), "", "proxy CPU", "p50", "p99");
@@ -198,6 +199,18 @@ fn figures(cell: &Cell, direct: Option<f64>) -> String {
     let failed = cell.failed.as_ref().map_or_else(String::new, |failed| format!("  once: {failed}"));
     let rate = format!("{:.rate$}", best.per_second);
     format!("{rate:>10}{of_direct:>8}{p50:>10}{p99:>10}{first:>10}{cpu:>11}{median:>13}{peak:>9}{failed}")
+}
+
+/// How much longer a small page takes while much else passes.
+fn print_patience(run: &Run) {
+    let line = |id: &str| run.lines.iter().find(|line| line.id == id);
+    let Some((quiet, busy)) = line("quiet").zip(line("busy")) else { return };
+    println!("\np99 of a small page while a list and two files pass, by what it is when all is quiet");
+    for (contestant, (quiet, busy)) in run.contestants.iter().zip(quiet.cells.iter().zip(&busy.cells)) {
+        if let Some((quiet, busy)) = quiet.best.as_ref().zip(busy.best.as_ref()) {
+            println!("  {:<18}{:>10.1} times", contestant.name, busy.p99 / quiet.p99);
+        }
+    }
 }
 
 fn print_standing(run: &Run) {

@@ -38,7 +38,8 @@ pub(crate) fn all(options: &Options) -> Vec<Row> {
             [(Form::Json, false), (Form::Json, true), (Form::LegacyHtml, false), (Form::LegacyHtml, true)]
         {
             let title = format!("{project} page ({files} files), {}", kind(form, gzip));
-            rows.push(Row { charted: true, ..page(project, form, gzip, load).titled(&title) });
+            let charted = form == Form::Json || !gzip;
+            rows.push(Row { charted, ..page(project, form, gzip, load).titled(&title) });
         }
         let title = format!("{project} page, nothing to hide, {}", kind(Form::Json, true));
         let clean = page(&format!("{project}-clean"), Form::Json, true, load).titled(&title);
@@ -58,7 +59,7 @@ pub(crate) fn all(options: &Options) -> Vec<Row> {
         let id = format!("root-{}", short(form, gzip));
         rows.push(Row {
             path: "/simple/".to_owned(),
-            charted: true,
+            charted: form == Form::Json || !gzip,
             ..row.named(&id, &format!("list of 880,000 projects, {}", kind(form, gzip)))
         });
     }

@@ -20,7 +20,11 @@ pub(crate) fn measure(options: &Options) -> Result<Run> {
     let folder = tempfile::Builder::new().prefix("namewall-bench-").tempdir()?;
     // squid's user reads there, too.
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-    let stage = Stage { folder: folder.path().to_owned(), origin_ca: folder.path().join("ca.pem") };
+    let stage = Stage {
+        folder: folder.path().to_owned(),
+        origin_ca: folder.path().join("ca.pem"),
+        namewall: fs::canonicalize(&options.namewall)?,
+    };
     let _origin = Origin::start(&stage.folder, &work().join("www"))?;
     let (peers, skipped) = peers::start(&stage, options);
     std::thread::sleep(Duration::from_millis(500));
@@ -43,8 +47,10 @@ pub(crate) fn measure(options: &Options) -> Result<Run> {
     if let Some(row) = rows::endurance(options) {
         for (peer, contestant) in peers.iter().zip(contestants.iter_mut().skip(1)) {
             eprintln!("{} after many requests", contestant.name);
-            contestant.requests = figures(&stage, &row, Some(peer), false)?.requests;
-            contestant.after = Some(peer.resident());
+            match figures(&stage, &row, Some(peer), false) {
+                Ok(figures) => (contestant.requests, contestant.after) = (figures.requests, Some(peer.resident())),
+                Err(error) => eprintln!("{error}"),
+            }
         }
     }
     let curves = if options.wants_row("growth") { growth(&stage, &peers, options) } else { Vec::new() };

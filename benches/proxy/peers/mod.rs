@@ -27,6 +27,8 @@ const STARTS: usize = 3;
 pub(crate) struct Stage {
     pub(crate) folder: PathBuf,
     pub(crate) origin_ca: PathBuf,
+    /// The build of namewall that is measured.
+    pub(crate) namewall: PathBuf,
 }
 
 /// How a peer is started.
