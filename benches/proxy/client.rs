@@ -52,8 +52,8 @@ pub(crate) enum Work {
     Load { connections: usize, seconds: f64, most: Option<u64> },
     /// A new connection for each request, so many at a time.
     Connect { at_a_time: usize, seconds: f64 },
-    /// One after the other on one connection.
-    Download { times: u64 },
+    /// One after the other on one connection, as often as time allows.
+    Download { times: u64, seconds: f64 },
 }
 
 /// What came of it.
@@ -222,7 +222,7 @@ impl Limit {
         let (seconds, requests) = match work {
             Work::Load { seconds, most, .. } => (seconds, most.unwrap_or(u64::MAX)),
             Work::Connect { seconds, .. } => (seconds, u64::MAX),
-            Work::Download { times } => (60.0, times),
+            Work::Download { times, seconds } => (seconds, times),
         };
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
         Self { begun: Instant::now(), time: Duration::from_secs_f64(seconds), requests }
