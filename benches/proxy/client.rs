@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio_rustls::TlsConnector;
 
 use crate::Result;
+use crate::sandbox::pinned;
 
 /// What the client is to do.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -84,8 +85,8 @@ pub(crate) struct Client {
 impl Client {
     /// Starts it on the origin's core, and waits for its connections.
     pub(crate) fn start(order: &Order) -> Result<Self> {
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(std::env::current_exe()?).arg("--client").arg(serde_json::to_string(order)?);
+        let mut command = pinned(0, std::env::current_exe()?);
+        command.arg("--client").arg(serde_json::to_string(order)?);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let output = child.stdout.take().map(BufReader::new).ok_or("no pipe")?;
         let mut client = Self { child, output };
