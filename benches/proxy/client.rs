@@ -43,6 +43,8 @@ pub(crate) struct Order {
     pub(crate) accept: String,
     pub(crate) gzip: bool,
     pub(crate) h2: bool,
+    /// How many bytes a second it takes at most.
+    pub(crate) pace: Option<f64>,
     pub(crate) work: Work,
 }
 
@@ -370,16 +372,20 @@ impl Connection {
         if answer.status() != StatusCode::OK {
             return Err(format!("{}{} was answered {}", way.order.host, way.order.path, answer.status()).into());
         }
-        read(answer.into_body(), kept).await
+        read(answer.into_body(), way.order.pace, kept).await
     }
 }
 
-async fn read(mut body: Incoming, mut kept: Option<&mut Vec<u8>>) -> Result<(Instant, u64)> {
+async fn read(mut body: Incoming, pace: Option<f64>, mut kept: Option<&mut Vec<u8>>) -> Result<(Instant, u64)> {
+    let begun = tokio::time::Instant::now();
     let (mut first, mut bytes) = (None, 0);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         first = first.or_else(|| (!data.is_empty()).then(Instant::now));
         bytes += data.len() as u64;
+        if let Some(pace) = pace {
+            tokio::time::sleep_until(begun + Duration::from_secs_f64(bytes as f64 / pace)).await;
+        }
         if let Some(kept) = &mut kept {
             kept.extend_from_slice(&data);
         }

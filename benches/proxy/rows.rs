@@ -151,6 +151,7 @@ impl Row {
             accept: self.form.content_type().to_owned(),
             gzip: self.gzip,
             h2: self.h2,
+            pace: None,
             work: self.work,
         }
     }

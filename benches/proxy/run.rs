@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::client::{self, Client};
+use crate::client::{self, Client, Order};
 use crate::origin::Origin;
 use crate::peers::{self, NAMEWALL, Peer, Stage};
 use crate::report::{Contestant, Curve, DIRECT, Figures, Line, Point, Run};
@@ -99,10 +99,14 @@ fn figures(stage: &Stage, row: &Row, between: Between<'_>, checked: bool) -> Res
     })
 }
 
+/// What passes in the background comes at such a pace, in bytes a second, that the client's core is not full of it.
+const PACE: f64 = 30e6;
+
 /// Lets a root list and two files pass, over and over, until the clients are dropped.
 fn pass(stage: &Stage, between: Between<'_>) -> Result<Vec<Client>> {
     let start = |row: Row| {
-        let mut client = Client::start(&row.order(between, &stage.origin_ca))?;
+        let order = Order { pace: Some(PACE), ..row.order(between, &stage.origin_ca) };
+        let mut client = Client::start(&order)?;
         client.begin().map(|()| client)
     };
     rows::background().map(start).into_iter().collect()
