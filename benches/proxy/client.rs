@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio_rustls::TlsConnector;
 
 use crate::Result;
+use crate::sandbox::pinned;
 
 /// What the client is to do.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -42,6 +43,8 @@ pub(crate) struct Order {
     pub(crate) accept: String,
     pub(crate) gzip: bool,
     pub(crate) h2: bool,
+    /// How many bytes a second it takes at most.
+    pub(crate) pace: Option<f64>,
     pub(crate) work: Work,
 }
 
@@ -52,8 +55,8 @@ pub(crate) enum Work {
     Load { connections: usize, seconds: f64, most: Option<u64> },
     /// A new connection for each request, so many at a time.
     Connect { at_a_time: usize, seconds: f64 },
-    /// One after the other on one connection.
-    Download { times: u64 },
+    /// One after the other on one connection, as often as time allows.
+    Download { times: u64, seconds: f64 },
 }
 
 /// What came of it.
@@ -69,6 +72,9 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
 }
 
+/// No order takes longer, whatever a proxy does.
+const LONGEST: Duration = Duration::from_secs(120);
+
 // What the others see of it.
 
 /// A client that has made its connections.
@@ -81,8 +87,8 @@ pub(crate) struct Client {
 impl Client {
     /// Starts it on the origin's core, and waits for its connections.
     pub(crate) fn start(order: &Order) -> Result<Self> {
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0"]).arg(std::env::current_exe()?).arg("--client").arg(serde_json::to_string(order)?);
+        let mut command = pinned(0, std::env::current_exe()?);
+        command.arg("--client").arg(serde_json::to_string(order)?);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let output = child.stdout.take().map(BufReader::new).ok_or("no pipe")?;
         let mut client = Self { child, output };
@@ -123,7 +129,8 @@ pub(crate) fn look(order: &Order) -> Result<String> {
     LocalSet::new().block_on(&runtime, async {
         let way = Way::of(order)?;
         let mut body = Vec::new();
-        way.open().await?.exchange(&way, Some(&mut body)).await?;
+        let exchange = async { way.open().await?.exchange(&way, Some(&mut body)).await };
+        tokio::time::timeout(LONGEST, exchange).await??;
         if !body.starts_with(&[0x1f, 0x8b]) {
             return Ok(String::from_utf8_lossy(&body).into_owned());
         }
@@ -137,7 +144,8 @@ pub(crate) fn look(order: &Order) -> Result<String> {
 pub(crate) fn run(order: &str) -> Result<()> {
     let order: Order = serde_json::from_str(order)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = LocalSet::new().block_on(&runtime, work(&order))?;
+    let bounded = async { tokio::time::timeout(LONGEST, work(&order)).await };
+    let outcome = LocalSet::new().block_on(&runtime, bounded)??;
     println!("{}", serde_json::to_string(&outcome)?);
     Ok(())
 }
@@ -217,7 +225,7 @@ impl Limit {
         let (seconds, requests) = match work {
             Work::Load { seconds, most, .. } => (seconds, most.unwrap_or(u64::MAX)),
             Work::Connect { seconds, .. } => (seconds, u64::MAX),
-            Work::Download { times } => (600.0, times),
+            Work::Download { times, seconds } => (seconds, times),
         };
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
         Self { begun: Instant::now(), time: Duration::from_secs_f64(seconds), requests }
@@ -364,16 +372,20 @@ impl Connection {
         if answer.status() != StatusCode::OK {
             return Err(format!("{}{} was answered {}", way.order.host, way.order.path, answer.status()).into());
         }
-        read(answer.into_body(), kept).await
+        read(answer.into_body(), way.order.pace, kept).await
     }
 }
 
-async fn read(mut body: Incoming, mut kept: Option<&mut Vec<u8>>) -> Result<(Instant, u64)> {
+async fn read(mut body: Incoming, pace: Option<f64>, mut kept: Option<&mut Vec<u8>>) -> Result<(Instant, u64)> {
+    let begun = tokio::time::Instant::now();
     let (mut first, mut bytes) = (None, 0);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         first = first.or_else(|| (!data.is_empty()).then(Instant::now));
         bytes += data.len() as u64;
+        if let Some(pace) = pace {
+            tokio::time::sleep_until(begun + Duration::from_secs_f64(bytes as f64 / pace)).await;
+        }
         if let Some(kept) = &mut kept {
             kept.extend_from_slice(&data);
         }

@@ -45,6 +45,9 @@ struct Options {
     /// How long each row of load lasts.
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
+    /// Another build of namewall to measure.
+    #[arg(long, value_name = "PROGRAM", default_value = env!("CARGO_BIN_EXE_namewall"), hide_default_value = true)]
+    namewall: PathBuf,
     /// Draw the charts anew from what an earlier run has written, and measure nothing.
     #[arg(long, value_name = "FILE.json")]
     chart: Option<PathBuf>,
@@ -66,6 +69,11 @@ impl Options {
 
     fn wants_row(&self, id: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| id.contains(part.as_str()))
+    }
+
+    /// Whether what comes of it is worth showing to others.
+    fn is_full(&self) -> bool {
+        !self.quick && self.only.is_empty() && self.peers.is_none()
     }
 
     fn wants_peer(&self, name: &str) -> bool {
@@ -94,7 +102,7 @@ fn start(options: &Options) -> Result<()> {
         let run = run::measure(options)?;
         report::print(&run);
         report::write(&run, &work().join("proxy.json"))?;
-        return if options.only.is_empty() { chart::write(&run, &docs()) } else { Ok(()) };
+        return chart::write(&run, &if options.is_full() { docs() } else { work() });
     }
     if !options.bench {
         println!("nothing to do but for `cargo bench --bench proxy`");

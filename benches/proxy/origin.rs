@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -11,7 +11,7 @@ use namewall::demo::simple::{self, Form};
 use namewall::demo::{Catalog, Project};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
-use crate::sandbox::HOSTS;
+use crate::sandbox::{HOSTS, pinned};
 use crate::{Result, peers, support};
 
 /// The projects, by the number of their files. Of each there is one with files that bear protected names, and one
@@ -145,8 +145,8 @@ impl Origin {
     pub(crate) fn start(folder: &Path, www: &Path) -> Result<Self> {
         certificates(folder)?;
         fs::write(folder.join("nginx.conf"), config(folder, www))?;
-        let mut command = Command::new("taskset");
-        command.args(["-c", "0", "nginx", "-p"]).arg(folder).arg("-c").arg(folder.join("nginx.conf"));
+        let mut command = pinned(0, "nginx");
+        command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf"));
         let log = File::create(folder.join("nginx.log"))?;
         let mut origin = Self { child: command.stdout(Stdio::null()).stderr(log).spawn()? };
         for (_, address) in HOSTS {

@@ -28,6 +28,8 @@ pub(crate) struct Contestant {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) note: String,
+    /// Whether it hides the names of the rules.
+    pub(crate) hides: bool,
     /// Until it listened.
     pub(crate) start: Option<f64>,
     /// Memory before the first request, and after so many.
@@ -83,14 +85,19 @@ pub(crate) struct Point {
     pub(crate) x: usize,
     pub(crate) cpu: Option<f64>,
     pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
+
+/// The name of nobody in between.
+pub(crate) const DIRECT: &str = "direct";
 
 impl Contestant {
     pub(crate) fn direct() -> Self {
         Self {
-            name: "direct".to_owned(),
+            name: DIRECT.to_owned(),
             version: String::new(),
             note: "no proxy".to_owned(),
+            hides: false,
             start: None,
             idle: None,
             after: None,
@@ -170,11 +177,12 @@ pub(crate) fn print(run: &Run) {
             println!("  {:<18}{}", contestant.name, figures(cell, direct));
         }
     }
+    print_patience(run);
     print_standing(run);
     for curve in &run.curves {
-        println!("\nby {}", curve.title);
-        for point in &curve.points {
-            println!("  {:<18}{:>8}{:>12}{:>12}", point.of, point.x, maybe(point.cpu), time(point.p50));
+        println!("\n  {:<34}{:>8}{:>12}{:>12}{:>12}", format!("by {}", curve.title), "", "proxy CPU", "p50", "p99");
+        for Point { of, x, cpu, p50, p99 } in &curve.points {
+            println!("  {of:<34}{x:>8}{:>12}{:>12}{:>12}", maybe(*cpu), time(*p50), time(*p99));
         }
     }
 }
@@ -193,6 +201,18 @@ fn figures(cell: &Cell, direct: Option<f64>) -> String {
     format!("{rate:>10}{of_direct:>8}{p50:>10}{p99:>10}{first:>10}{cpu:>11}{median:>13}{peak:>9}{failed}")
 }
 
+/// How much longer a small page takes while much else passes.
+fn print_patience(run: &Run) {
+    let line = |id: &str| run.lines.iter().find(|line| line.id == id);
+    let Some((quiet, busy)) = line("quiet").zip(line("busy")) else { return };
+    println!("\np99 of a small page while a list and two files pass, by what it is when all is quiet");
+    for (contestant, (quiet, busy)) in run.contestants.iter().zip(quiet.cells.iter().zip(&busy.cells)) {
+        if let Some((quiet, busy)) = quiet.best.as_ref().zip(busy.best.as_ref()) {
+            println!("  {:<18}{:>10.1} times", contestant.name, busy.p99 / quiet.p99);
+        }
+    }
+}
+
 fn print_standing(run: &Run) {
     println!("\n{:<20}{:>12}{:>10}{:>10}  after requests", "", "listens in", "idle MB", "then MB");
     for contestant in run.contestants.iter().skip(1) {
@@ -209,7 +229,7 @@ fn maybe(milliseconds: Option<f64>) -> String {
 /// A time in its unit, with three digits.
 pub(crate) fn time(milliseconds: f64) -> String {
     let (value, unit) = match milliseconds {
-        ms if ms < 1.0 => (ms * 1e3, "us"),
+        ms if ms < 1.0 => (ms * 1e3, "µs"),
         ms if ms < 1e3 => (ms, "ms"),
         ms => (ms / 1e3, "s"),
     };

@@ -28,6 +28,9 @@ pub(crate) struct Row {
 
 const CONNECTIONS: usize = 8;
 
+/// How long a row of downloads lasts at most, in seconds, but for the last.
+const DOWNLOADS: f64 = 5.0;
+
 /// All rows, in their order.
 pub(crate) fn all(options: &Options) -> Vec<Row> {
     let seconds = options.seconds();
@@ -38,7 +41,8 @@ pub(crate) fn all(options: &Options) -> Vec<Row> {
             [(Form::Json, false), (Form::Json, true), (Form::LegacyHtml, false), (Form::LegacyHtml, true)]
         {
             let title = format!("{project} page ({files} files), {}", kind(form, gzip));
-            rows.push(Row { charted: true, ..page(project, form, gzip, load).titled(&title) });
+            let charted = form == Form::Json || !gzip;
+            rows.push(Row { charted, ..page(project, form, gzip, load).titled(&title) });
         }
         let title = format!("{project} page, nothing to hide, {}", kind(Form::Json, true));
         let clean = page(&format!("{project}-clean"), Form::Json, true, load).titled(&title);
@@ -54,11 +58,11 @@ pub(crate) fn all(options: &Options) -> Vec<Row> {
     }
     let times = if options.quick { 2 } else { 5 };
     for (form, gzip) in [(Form::Json, false), (Form::Json, true), (Form::LegacyHtml, false), (Form::LegacyHtml, true)] {
-        let row = page("", form, gzip, Work::Download { times });
+        let row = page("", form, gzip, Work::Download { times, seconds: DOWNLOADS });
         let id = format!("root-{}", short(form, gzip));
         rows.push(Row {
             path: "/simple/".to_owned(),
-            charted: true,
+            charted: form == Form::Json || !gzip,
             ..row.named(&id, &format!("list of 880,000 projects, {}", kind(form, gzip)))
         });
     }
@@ -67,7 +71,7 @@ pub(crate) fn all(options: &Options) -> Vec<Row> {
         ("file-h2", "file of 50 MiB over HTTP/2", "files.pythonhosted.org", true),
         ("tunnel", "50 MiB from another host", OTHER, false),
     ] {
-        let work = Work::Download { times: times * 4 };
+        let work = Work::Download { times: times * 4, seconds: DOWNLOADS };
         let file = Row { host, path: FILE.to_owned(), h2, work, bears_hidden: false, charted: !h2, ..small.clone() };
         rows.push(file.named(id, title));
     }
@@ -86,7 +90,7 @@ pub(crate) fn endurance(options: &Options) -> Option<Row> {
 
 /// Rows that pass in the background.
 pub(crate) fn background() -> [Row; 3] {
-    let endless = Work::Download { times: u64::MAX };
+    let endless = Work::Download { times: u64::MAX, seconds: 60.0 };
     let root = Row { path: "/simple/".to_owned(), ..page("", Form::Json, false, endless) };
     let file = Row { host: "files.pythonhosted.org", path: FILE.to_owned(), ..root.clone() };
     [root, file.clone(), file]
@@ -147,6 +151,7 @@ impl Row {
             accept: self.form.content_type().to_owned(),
             gzip: self.gzip,
             h2: self.h2,
+            pace: None,
             work: self.work,
         }
     }

@@ -4,10 +4,10 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::client::{self, Client};
+use crate::client::{self, Client, Order};
 use crate::origin::Origin;
 use crate::peers::{self, NAMEWALL, Peer, Stage};
-use crate::report::{Contestant, Curve, Figures, Line, Point, Run};
+use crate::report::{Contestant, Curve, DIRECT, Figures, Line, Point, Run};
 use crate::rows::{self, Row};
 use crate::{Options, Result, measure, sandbox, work};
 
@@ -20,7 +20,11 @@ pub(crate) fn measure(options: &Options) -> Result<Run> {
     let folder = tempfile::Builder::new().prefix("namewall-bench-").tempdir()?;
     // squid's user reads there, too.
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
-    let stage = Stage { folder: folder.path().to_owned(), origin_ca: folder.path().join("ca.pem") };
+    let stage = Stage {
+        folder: folder.path().to_owned(),
+        origin_ca: folder.path().join("ca.pem"),
+        namewall: fs::canonicalize(&options.namewall)?,
+    };
     let _origin = Origin::start(&stage.folder, &work().join("www"))?;
     let (peers, skipped) = peers::start(&stage, options);
     std::thread::sleep(Duration::from_millis(500));
@@ -43,8 +47,10 @@ pub(crate) fn measure(options: &Options) -> Result<Run> {
     if let Some(row) = rows::endurance(options) {
         for (peer, contestant) in peers.iter().zip(contestants.iter_mut().skip(1)) {
             eprintln!("{} after many requests", contestant.name);
-            contestant.requests = figures(&stage, &row, Some(peer), false)?.requests;
-            contestant.after = Some(peer.resident());
+            match figures(&stage, &row, Some(peer), false) {
+                Ok(figures) => (contestant.requests, contestant.after) = (figures.requests, Some(peer.resident())),
+                Err(error) => eprintln!("{error}"),
+            }
         }
     }
     let curves = if options.wants_row("growth") { growth(&stage, &peers, options) } else { Vec::new() };
@@ -58,6 +64,7 @@ fn contestant(peer: &Peer) -> Contestant {
         name: peer.plan.name.to_owned(),
         version: peer.plan.version.clone(),
         note: peer.plan.note.to_owned(),
+        hides: peer.plan.hides,
         start: Some(peer.start),
         idle: Some(peer.resident()),
         after: None,
@@ -92,35 +99,39 @@ fn figures(stage: &Stage, row: &Row, between: Between<'_>, checked: bool) -> Res
     })
 }
 
+/// What passes in the background comes at such a pace, in bytes a second, that the client's core is not full of it.
+const PACE: f64 = 30e6;
+
 /// Lets a root list and two files pass, over and over, until the clients are dropped.
 fn pass(stage: &Stage, between: Between<'_>) -> Result<Vec<Client>> {
     let start = |row: Row| {
-        let mut client = Client::start(&row.order(between, &stage.origin_ca))?;
+        let order = Order { pace: Some(PACE), ..row.order(between, &stage.origin_ca) };
+        let mut client = Client::start(&order)?;
         client.begin().map(|()| client)
     };
     rows::background().map(start).into_iter().collect()
 }
 
-/// How namewall's cost grows with pages, policies and connections.
+/// How namewall's cost grows with pages, policies and connections; beside it, what nginx takes without a proxy.
 fn growth(stage: &Stage, peers: &[Peer], options: &Options) -> Vec<Curve> {
-    let walls: Vec<_> = peers.iter().filter(|peer| peer.plan.name.starts_with(NAMEWALL)).collect();
-    let step = |wall: &Peer, x, row: &Row, of_policy: bool| {
-        if !of_policy {
-            return figures(stage, row, Some(wall), false);
+    let walls = peers.iter().filter(|peer| peer.plan.name.starts_with(NAMEWALL));
+    let all: Vec<Between<'_>> = std::iter::once(None).chain(walls.map(Some)).collect();
+    let step = |between: Between<'_>, x, row: &Row, of_policy: bool| match between {
+        Some(wall) if of_policy => {
+            let plan = peers::with_policy(stage, wall.plan.name, x)?;
+            figures(stage, row, Some(&Peer::start(plan, 1, &stage.folder)?), false)
         }
-        let plan = peers::with_policy(stage, wall.plan.name, x)?;
-        figures(stage, row, Some(&Peer::start(plan, 1, &stage.folder)?), false)
+        _ => figures(stage, row, between, false),
     };
     let curve = |id: &str, title: &str, steps: Vec<(usize, Row)>| {
         let mut points = Vec::new();
-        for wall in &walls {
-            for (x, row) in &steps {
-                eprintln!("{} by {title}: {x}", wall.plan.name);
-                match step(wall, *x, row, id == "policy") {
-                    Ok(Figures { cpu, p50, .. }) => {
-                        points.push(Point { of: wall.plan.name.to_owned(), x: *x, cpu, p50 });
-                    }
-                    Err(error) => eprintln!("{error}"),
+        for (x, row) in &steps {
+            eprintln!("by {title}: {x}");
+            for between in &all {
+                let of = between.map_or(DIRECT, |wall| wall.plan.name).to_owned();
+                match step(*between, *x, row, id == "policy") {
+                    Ok(Figures { cpu, p50, p99, .. }) => points.push(Point { of, x: *x, cpu, p50, p99 }),
+                    Err(error) => eprintln!("{of}: {error}"),
                 }
             }
         }

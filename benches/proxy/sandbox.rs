@@ -1,6 +1,7 @@
 //! The network namespace: loopback alone, where PyPI's hosts and one other are addresses of this machine.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpStream;
 use std::process::Command;
@@ -41,6 +42,13 @@ pub(crate) fn furnish() -> Result<()> {
 
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// A program on one core, which ends when this one does, however that is.
+pub(crate) fn pinned(core: u8, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "taskset", "-c", &core.to_string()]).arg(program);
+    command
 }
 
 /// Runs a command to its end; what it says is told when it fails.

@@ -10,7 +10,9 @@ use crate::{Options, Result, work};
 
 /// Installs what is missing and wanted. nginx is necessary; peers that can't be had are told of, and skipped.
 pub(crate) fn provide(options: &Options) -> Result<()> {
-    for (program, package) in [("unshare", "util-linux"), ("taskset", "util-linux"), ("ip", "iproute2")] {
+    for (program, package) in
+        [("unshare", "util-linux"), ("taskset", "util-linux"), ("setpriv", "util-linux"), ("ip", "iproute2")]
+    {
         found(program).map_err(|error| format!("{error}: apt-get install {package}"))?;
     }
     if std::thread::available_parallelism()?.get() < 2 {

@@ -1,4 +1,4 @@
-"""Hides what $HIDDEN matches from pages of the simple API; files of 1 MB and more are streamed."""
+"""Hides what $HIDDEN matches from pages of the simple API; whatever is no page is streamed."""
 
 import json
 import os

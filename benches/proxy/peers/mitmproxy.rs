@@ -19,8 +19,8 @@ pub(super) fn plan(stage: &Stage) -> Result<Plan> {
     command.args(["--quiet", "--listen-host", "127.0.0.1", "--listen-port", "3140", "--set"]);
     command.arg(format!("confdir={}", folder.display())).arg("--set");
     command.arg(format!("ssl_verify_upstream_trusted_ca={}", stage.origin_ca.display()));
-    // Files and other hosts as people who know it would have them: streamed, and not opened.
-    command.args(["--set", "stream_large_bodies=100m", "--ignore-hosts", r"other\.test"]);
+    // As people who know it would have other hosts.
+    command.args(["--ignore-hosts", r"other\.test"]);
     command.arg("--scripts").arg(add_on).env("HIDDEN", expression());
     Ok(Plan {
         name: NAME,

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::sandbox::pinned;
 use crate::{Options, Result, measure, support, tools};
 
 pub(crate) use namewall::{NAME as NAMEWALL, UNCACHED, with_policy};
@@ -27,6 +28,8 @@ const STARTS: usize = 3;
 pub(crate) struct Stage {
     pub(crate) folder: PathBuf,
     pub(crate) origin_ca: PathBuf,
+    /// The build of namewall that is measured.
+    pub(crate) namewall: PathBuf,
 }
 
 /// How a peer is started.
@@ -57,8 +60,8 @@ impl Peer {
     /// Starts it on the second core.
     pub(crate) fn start(plan: Plan, times: usize, folder: &Path) -> Result<Self> {
         let log = folder.join(plan.name).with_extension("log");
-        let mut command = Command::new("taskset");
-        command.args(["-c", "1"]).arg(plan.command.get_program()).args(plan.command.get_args());
+        let mut command = pinned(1, plan.command.get_program());
+        command.args(plan.command.get_args());
         command.envs(plan.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.current_dir(folder).stdin(Stdio::null()).stdout(File::create(&log)?).stderr(File::create(&log)?);
         let mut start = f64::INFINITY;

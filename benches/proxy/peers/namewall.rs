@@ -9,7 +9,6 @@ use super::{Plan, Result, Stage, UNITS, support, version};
 pub(crate) const NAME: &str = "namewall";
 pub(crate) const UNCACHED: &str = "namewall-uncached";
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_namewall");
 const NO_CACHE: &str = "[cache]\nsize = 0\n";
 
 pub(super) fn plan(stage: &Stage) -> Result<Plan> {
@@ -20,7 +19,7 @@ pub(super) fn plan(stage: &Stage) -> Result<Plan> {
 pub(super) fn plan_uncached(stage: &Stage) -> Result<Plan> {
     let plan = of(stage, UNCACHED, 3129, &(NO_CACHE.to_owned() + &ten_rules()))?;
     let config = plan.command.get_args().nth(2).unwrap_or_default();
-    let checked = Command::new(PROGRAM).arg("check").arg("--config").arg(config).output()?;
+    let checked = Command::new(&stage.namewall).arg("check").arg("--config").arg(config).output()?;
     if checked.status.code() == Some(0) { Ok(plan) } else { Err("this namewall has no cache".into()) }
 }
 
@@ -36,11 +35,11 @@ fn of(stage: &Stage, name: &'static str, port: u16, tables: &str) -> Result<Plan
     fs::create_dir_all(&folder)?;
     let config = folder.join("namewall.toml");
     fs::write(&config, text(port, &stage.origin_ca, tables))?;
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(&stage.namewall);
     command.arg("serve").arg("--config").arg(config).arg("--ready-file").arg(folder.join("ready.json"));
     Ok(Plan {
         name,
-        version: version(Command::new(PROGRAM).arg("--version"))?.replace("namewall ", ""),
+        version: version(Command::new(&stage.namewall).arg("--version"))?.replace("namewall ", ""),
         note: if name == UNCACHED { "its cache is off" } else { "hides names" },
         hides: true,
         command,

@@ -24,7 +24,7 @@ pub(super) fn plan(stage: &Stage) -> Result<Plan> {
     let (_, pem) = authority(&folder, "ca", "squid's authority")?;
     fs::write(folder.join("pair.pem"), pem + &fs::read_to_string(folder.join("ca.key"))?)?;
     let leaves = folder.join("leaves");
-    run(Command::new(&certgen).args(["-c", "-M", "4MB", "-s"]).arg(&leaves))?;
+    run(Command::new(&certgen).args(["-c", "-s"]).arg(&leaves).args(["-M", "4MB"]))?;
     run(Command::new("chown").args(["-R", USER]).arg(&folder))?;
     let config = folder.join("squid.conf");
     fs::write(
