@@ -57,7 +57,6 @@ struct Parser {
     kept_any: bool,
     removed: u64,
     meta: Meta,
-    name: NameBuffer,
 }
 
 /// Where an element and the separator before it stand.
@@ -89,7 +88,6 @@ impl RootFilter {
             kept_any: false,
             removed: 0,
             meta: Meta::default(),
-            name: NameBuffer::default(),
         };
         Self { parser, pending: Vec::new(), retry_at: 0, consumed: 0, failed: None }
     }
@@ -288,23 +286,20 @@ impl Parser {
         })?;
         let name = name.and_then(Value::text).ok_or(Malformed::Shape("a project has no `name` that is a string"))?;
         let end = pass.reader.at();
-        self.judge_element(pass, &name.decode_bytes()?, &Place { separator, start, end });
+        let (written, mut buffer) = (name.decode_bytes()?, NameBuffer::default());
+        self.judge_element(pass, NameRef::fold(&written, &mut buffer).ok(), &written, &Place { separator, start, end });
         Ok(())
     }
 
-    /// Keeps or drops the element that has been read.
+    /// Keeps or drops the element that has been read. What is no project's name can't be judged, so it is not shown.
     #[inline]
-    fn judge_element(&mut self, pass: &mut Pass<'_>, name: &[u8], place: &Place) {
+    fn judge_element(&mut self, pass: &mut Pass<'_>, name: Option<NameRef<'_>>, written: &[u8], place: &Place) {
         self.state = State::NextElement;
-        // What is no project's name can't be judged, so it is not shown.
-        let visible = match NameRef::fold(name, &mut self.name) {
-            Ok(folded) if !pass.judge.hides(Subject::Project(folded)) => Some(folded),
-            _ => None,
-        };
+        let visible = name.filter(|name| !pass.judge.hides(Subject::Project(*name)));
         self.removed += u64::from(visible.is_none());
         if self.html {
             if let Some(folded) = visible {
-                render::project_anchor(folded, name, pass.out);
+                render::project_anchor(folded, written, pass.out);
             }
         } else if visible.is_none() {
             pass.drop_between(place.separator, place.end);
@@ -319,9 +314,10 @@ impl Parser {
 
     /// Reads elements as long as they are written as PyPI writes them, and says where the next unit begins.
     fn usual_elements(&mut self, pass: &mut Pass<'_>, mut separator: usize) -> usize {
-        while let Some((name, length)) = usual::element(pass.bytes.get(separator..).unwrap_or_default()) {
-            let end = separator + length;
-            self.judge_element(pass, name, &Place { separator, start: separator + 1, end });
+        let mut buffer = NameBuffer::default();
+        while let Some(usual) = usual::element(pass.bytes.get(separator..).unwrap_or_default(), &mut buffer) {
+            let end = separator + usual.length;
+            self.judge_element(pass, Some(usual.name), usual.written, &Place { separator, start: separator + 1, end });
             separator = end;
         }
         pass.reader.skip_to(separator);
