@@ -1,4 +1,4 @@
-//! How long it takes to filter a page, by the number of its files, and a root list, by its bytes.
+//! How long it takes to filter a page, by the number of its files.
 //!
 //! Wanted: an entry in less than a microsecond. Of each size, one page has entries that go, and one has none.
 
@@ -7,14 +7,13 @@
 
 mod support;
 
-use divan::counter::{BytesCount, ItemsCount};
+use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use namewall::demo::simple::Form;
 use namewall::proxy::judge::PolicyJudge;
 use namewall::pypi::filter::{Kind, Received, filter_page};
 use namewall::pypi::negotiate::Representation;
 use namewall::pypi::page::Page;
-use namewall::pypi::root::RootFilter;
 
 fn main() {
     divan::main();
@@ -65,23 +64,5 @@ fn filter(bencher: Bencher<'_, '_>, (files, protected): (usize, bool), form: For
         let filtered = filter_page(black_box(&page), &mut PolicyJudge::new(&policy)).expect("a page");
         assert_eq!(filtered.removed > 0, protected);
         filtered.body.len()
-    });
-}
-
-#[divan::bench(args = [Representation::Json, Representation::TextHtml], consts = [10, 1_000])]
-fn root<const NAMES: usize>(bencher: Bencher<'_, '_>, wanted: Representation) {
-    const PROJECTS: usize = 100_000;
-    const CHUNK: usize = 16 << 10;
-    let list = support::root(PROJECTS);
-    let policy = support::policy(NAMES);
-    let mut out = Vec::new();
-    bencher.counter(BytesCount::of_str(&list)).bench_local(|| {
-        let (mut filter, mut judge) = (RootFilter::new(wanted), PolicyJudge::new(&policy));
-        for chunk in black_box(list.as_bytes()).chunks(CHUNK) {
-            out.clear();
-            filter.push(chunk, &mut judge, &mut out).expect("a root list");
-        }
-        filter.finish(&mut judge, &mut out).expect("a root list");
-        filter.removed()
     });
 }
