@@ -17,7 +17,7 @@ use namewall::pypi::root::RootFilter;
 use time::macros::date;
 
 #[global_allocator]
-static ALLOCATOR: AllocProfiler<'_> = AllocProfiler::system();
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();

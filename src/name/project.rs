@@ -16,9 +16,6 @@ const GLANCE: usize = 32;
 /// Where each byte of such a text stands.
 const PLACES: [u8; GLANCE] = *b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f";
 
-/// A byte that stands in no name.
-const NO_NAME: u8 = 0;
-
 /// A normalized project name (PEP 503): lower-case ASCII letters and digits, single dashes between them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProjectName(Box<str>);
@@ -94,27 +91,15 @@ impl<'a> NameRef<'a> {
         }
     }
 
-    /// Folds what stands before the first `end` in `bytes` and gives its length, too, if all of it can be seen at a
-    /// glance: a name of less than [`GLANCE`] bytes without a run of separators, and as many bytes at hand. Of `None`
-    /// only [`NameRef::fold`] can tell what it means.
-    ///
-    /// Each byte is looked at on its own and none ends the loop, so that it is compiled to a handful of vector
-    /// instructions: for a list of a million names, a loop that ends in an unforeseen place costs more than the folding.
+    /// Folds what stands before the first `end` in `bytes`, and gives its length, too; `None` if that is no name. `end` is
+    /// a byte that stands in none.
     #[inline]
-    pub(crate) fn glance(bytes: &[u8], end: u8, buffer: &'a mut NameBuffer) -> Option<(Self, usize)> {
-        let (window, following) = (bytes.first_chunk::<GLANCE>()?, bytes.get(1..)?.first_chunk::<GLANCE>()?);
-        let room = buffer.0.first_chunk_mut::<GLANCE>()?;
-        let mut stops = [0; GLANCE];
-        for ((((slot, stop), byte), next), place) in
-            room.iter_mut().zip(&mut stops).zip(window).zip(following).zip(&PLACES)
-        {
-            *slot = folded(*byte);
-            let goes_on = mask(is_alphanumeric(*byte)) | mask(is_separator(*byte) & is_alphanumeric(*next));
-            *stop = goes_on | place;
+    pub(crate) fn before(end: u8, bytes: &[u8], buffer: &'a mut NameBuffer) -> Option<(Self, usize)> {
+        if let Some(length) = buffer.glance(end, bytes) {
+            return buffer.0.get(..length).map(|folded| (Self(folded), length));
         }
-        let length = usize::from(stops.iter().fold(u8::MAX, |least, stop| least.min(*stop)));
-        let name = room.get(..length)?;
-        (*window.get(length)? == end && !matches!(name, [] | [b'-', ..])).then_some((Self(name), length))
+        let length = memchr::memchr(end, bytes)?;
+        Self::fold(bytes.get(..length)?, buffer).ok().map(|name| (name, length))
     }
 
     /// The normalized name.
@@ -137,7 +122,31 @@ impl<'a> NameRef<'a> {
     }
 }
 
-/// What `byte` becomes in a normalized name; [`NO_NAME`] if it stands in none. Without a jump, see [`NameRef::glance`].
+impl NameBuffer {
+    /// Folds the name that stands before the first `end` in `bytes`, and gives its length, if all of it can be seen at a
+    /// glance: it has less than [`GLANCE`] bytes and no run of separators, and as many bytes are at hand.
+    ///
+    /// Each byte is looked at on its own and none ends the loop, so that it is compiled to a handful of vector
+    /// instructions: for a list of a million names, a loop that ends in an unforeseen place costs more than the folding.
+    #[inline]
+    fn glance(&mut self, end: u8, bytes: &[u8]) -> Option<usize> {
+        let (window, following) = (bytes.first_chunk::<GLANCE>()?, bytes.get(1..)?.first_chunk::<GLANCE>()?);
+        let room = self.0.first_chunk_mut::<GLANCE>()?;
+        let mut stops = [0; GLANCE];
+        for ((((slot, stop), byte), next), place) in
+            room.iter_mut().zip(&mut stops).zip(window).zip(following).zip(&PLACES)
+        {
+            *slot = folded(*byte);
+            let goes_on = mask(is_alphanumeric(*byte)) | mask(is_separator(*byte) & is_alphanumeric(*next));
+            *stop = goes_on | place;
+        }
+        let length = usize::from(stops.iter().fold(u8::MAX, |least, stop| least.min(*stop)));
+        let begins_well = length > 0 && room.first() != Some(&b'-');
+        (begins_well && *window.get(length)? == end).then_some(length)
+    }
+}
+
+/// What `byte` becomes in a normalized name; 0 if it stands in none. Without a jump, see [`NameBuffer::glance`].
 #[inline]
 const fn folded(byte: u8) -> u8 {
     mask(is_letter(byte)) & (byte | 0x20) | mask(is_digit(byte)) & byte | mask(is_separator(byte)) & b'-'
@@ -284,47 +293,45 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_at_a_text() {
-        let mut buffer = NameBuffer::default();
-        let mut glance = |text: &str| {
-            let seen = NameRef::glance(text.as_bytes(), b'"', &mut buffer);
-            seen.map(|(name, length)| (name.to_string(), length))
-        };
+    fn what_stands_before_a_quote() {
         let after = "\"},{\"name\":\"and what follows after it\"},";
-        for (name, folded) in
-            [("a", "a"), ("Zope.Interface_0-9", "zope-interface-0-9"), (&"a".repeat(31), &"a".repeat(31))]
+        for name in ["a", "Zope.Interface_0-9", &"a".repeat(31), &"a".repeat(32), "a--b", "a._b", &"a".repeat(MAX_NAME)]
         {
-            assert_eq!(glance(&format!("{name}{after}")), Some((folded.to_owned(), name.len())));
+            for text in [format!("{name}{after}"), format!("{name}\"")] {
+                let mut buffer = NameBuffer::default();
+                let (folded, length) = NameRef::before(b'"', text.as_bytes(), &mut buffer).unwrap();
+                assert_eq!((folded.to_owned(), length), (ProjectName::parse(name).unwrap(), name.len()));
+            }
         }
-        for other in ["", "-a", "a-", "a--b", "a._b", "a b", "a\\u0062", "a\0", "\u{e9}", "a'", &"a".repeat(32)] {
-            assert_eq!(glance(&format!("{other}{after}")), None, "{other}");
+        for other in ["", "-a", "a-", "a b", "a\\u0062", "a\0", "\u{e9}", "a'", &"a".repeat(MAX_NAME + 1)] {
+            let text = format!("{other}{after}");
+            assert_eq!(NameRef::before(b'"', text.as_bytes(), &mut NameBuffer::default()), None, "{other}");
         }
-        assert_eq!(glance(&"a".repeat(64)), None);
-        assert_eq!(glance("a\""), None);
+        for short in [10, 64] {
+            assert_eq!(NameRef::before(b'"', "a".repeat(short).as_bytes(), &mut NameBuffer::default()), None);
+        }
     }
 
     proptest! {
         #[test]
-        fn a_glance_sees_what_folding_says(raw in "([A-Za-z0-9]{1,9}[._-]{0,2}){0,5}|[ -~\u{e9}]{0,9}", after in ".{0,3}") {
-            let text = format!("{raw}\"{after}{:33}", "");
+        fn a_glance_sees_what_folding_says(
+            text in "(([A-Za-z0-9]{1,9}[._-]{0,2}){0,5}|[ -~\u{e9}]{0,9})\"[ -~]{0,3}( {32})?",
+        ) {
+            let (name, _) = text.split_once('"').unwrap();
             let mut buffer = NameBuffer::default();
-            match NameRef::glance(text.as_bytes(), b'"', &mut buffer) {
-                Some((name, length)) => {
-                    prop_assert!(!text[..length].contains('"'));
-                    prop_assert_eq!(fold(&text[..length]), Ok(name.to_string()));
-                }
-                None => {
-                    let run = regex::Regex::new("[-_.]{2}").unwrap().is_match(&raw);
-                    prop_assert!(run || raw.len() >= GLANCE || raw.contains('"') || fold(&raw).is_err());
-                }
-            }
+            let seen = NameRef::before(b'"', text.as_bytes(), &mut buffer);
+            let expected = ProjectName::parse(name).ok().map(|folded| (folded, name.len()));
+            prop_assert_eq!(seen.map(|(folded, length)| (folded.to_owned(), length)), expected);
         }
 
         #[test]
         fn a_glance_at_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..80), end: u8) {
-            if let Some((name, length)) = NameRef::glance(&bytes, end, &mut NameBuffer::default()) {
+            let mut buffer = NameBuffer::default();
+            if let Some(length) = buffer.glance(end, &bytes) {
+                let name = NameRef::fold(&bytes[..length], &mut buffer).unwrap().to_owned();
                 prop_assert_eq!(bytes[length], end);
-                prop_assert_eq!(ProjectName::parse(&bytes[..length]), Ok(name.to_owned()));
+                prop_assert_eq!(buffer.glance(end, &bytes), Some(length));
+                prop_assert_eq!(name.as_str().as_bytes(), &buffer.0[..length]);
             }
         }
 

@@ -216,8 +216,20 @@ impl Policy {
         if matching.is_empty() && listed.is_empty() && of_file.is_empty() {
             return Findings::default();
         }
+        self.weighed(matching, &listed, name, asked, of_file)
+    }
+
+    /// What the patterns come to that match: those of `matching` and, whatever is asked, `listed` and `of_file`.
+    fn weighed(
+        &self,
+        mut matching: Vec<PatternId>,
+        listed: &[PatternId],
+        name: NameRef<'_>,
+        asked: Asked<'_>,
+        of_file: &[PatternId],
+    ) -> Findings {
         let doubtful = self.retain_versions(&mut matching, name, asked);
-        matching.append(&mut listed);
+        matching.extend_from_slice(listed);
         matching.extend_from_slice(of_file);
         self.drop_excepted(&mut matching, name);
         self.sorted(&matching, &doubtful)

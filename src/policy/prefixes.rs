@@ -36,8 +36,14 @@ impl Prefixes {
     /// Appends the patterns whose prefix `text` begins with to `found`.
     #[inline]
     pub(super) fn find(&self, text: &[u8], found: &mut Vec<PatternId>) {
-        let long = text.first_chunk().and_then(|lead| self.lengths.get(lead));
-        for &length in self.short.iter().chain(long.into_iter().flatten()) {
+        self.find_of(&self.short, text, found);
+        if let Some(lengths) = text.first_chunk().and_then(|lead| self.lengths.get(lead)) {
+            self.find_of(lengths, text, found);
+        }
+    }
+
+    fn find_of(&self, lengths: &[usize], text: &[u8], found: &mut Vec<PatternId>) {
+        for &length in lengths {
             let Some(prefix) = text.get(..length) else { break };
             self.patterns.find(prefix, found);
         }

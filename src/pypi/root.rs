@@ -21,6 +21,9 @@ const MAX_MEMBER: usize = 1 << 20;
 /// The most members that the document may have: their keys are kept, so that none stands twice.
 const MAX_MEMBERS: usize = 64;
 
+/// The least that is read at once behind what was pending: an element of PyPI's, and what is seen at a glance of the next.
+const FEW: usize = 128;
+
 /// A push filter: bytes go in as they arrive, and what may be seen of them comes out.
 ///
 /// After an error nothing comes out any more, and the list must not be ended as if it were complete.
@@ -97,19 +100,33 @@ impl RootFilter {
     /// # Errors
     /// [`Malformed`] as soon as the list can't be trusted; the same again from then on.
     pub fn push(&mut self, chunk: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        if self.pending.is_empty() {
-            let used = self.run(chunk, judge, out)?;
-            self.pending.extend_from_slice(chunk.get(used..).unwrap_or_default());
-        } else {
-            self.pending.extend_from_slice(chunk);
+        let mut rest = chunk;
+        while !self.pending.is_empty() {
+            // Only as much is copied as may complete what is pending: mostly one element.
+            let known = self.pending.len();
+            let wanted = self.retry_at.saturating_sub(known).max(FEW);
+            let (more, after) = rest.split_at_checked(wanted).unwrap_or((rest, &[]));
+            self.pending.extend_from_slice(more);
             if self.pending.len() < self.retry_at {
                 return Ok(());
             }
             let mut pending = std::mem::take(&mut self.pending);
             let used = self.run(&pending, judge, out)?;
-            pending.drain(..used);
+            if let Some(used) = used.checked_sub(known) {
+                rest = rest.get(used..).unwrap_or_default();
+                pending.clear();
+            } else {
+                pending.drain(..used);
+                rest = after;
+            }
+            self.retry_at = pending.len().saturating_mul(2);
             self.pending = pending;
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
+        let used = self.run(rest, judge, out)?;
+        self.pending.extend_from_slice(rest.get(used..).unwrap_or_default());
         self.retry_at = self.pending.len().saturating_mul(2);
         Ok(())
     }

@@ -14,7 +14,7 @@ pub(super) struct Element<'a, 'b> {
     pub(super) length: usize,
 }
 
-/// Reads `,{"_last-serial":12,"name":"x"}` at the start of `bytes`, where `x` can be read at a glance.
+/// Reads `,{"_last-serial":12,"name":"x"}` at the start of `bytes`, where `x` is a name and written without an escape.
 #[inline]
 pub(super) fn element<'a, 'b>(bytes: &'a [u8], buffer: &'b mut NameBuffer) -> Option<Element<'a, 'b>> {
     let rest = bytes.strip_prefix(b",{\"_last-serial\":")?;
@@ -24,7 +24,7 @@ pub(super) fn element<'a, 'b>(bytes: &'a [u8], buffer: &'b mut NameBuffer) -> Op
         return None;
     }
     let rest = rest.strip_prefix(b",\"name\":\"")?;
-    let (name, length) = NameRef::glance(rest, b'"', buffer)?;
+    let (name, length) = NameRef::before(b'"', rest, buffer)?;
     let (written, rest) = rest.split_at_checked(length)?;
     let rest = rest.strip_prefix(b"\"}")?;
     // An over-long element is for the strict reader to refuse.
@@ -57,7 +57,7 @@ mod tests {
     use crate::name::ProjectName;
     use crate::pypi::json::{Reader, document};
 
-    /// What follows, so that a name can be read at a glance.
+    /// What follows, so that a name can be seen at a glance.
     const NEXT: &str = r#",{"_last-serial":12,"name":"next"},{"_last-serial":12"#;
 
     fn read(text: &str) -> Option<(String, String, usize)> {
@@ -81,10 +81,10 @@ mod tests {
             r#",{"_last-serial":12,"name":"a"#,
             r#",{"_last-serial":12,"name":"a-"}"#,
             ",{\"_last-serial\":12,\"name\":\"\u{e9}\"}",
-            "",
         ] {
             assert_eq!(read(&format!("{other}{NEXT}")), None, "{other}");
         }
+        assert_eq!(read(""), None);
         let long = format!(r#",{{"_last-serial":1{},"name":"a"}}{NEXT}"#, "0".repeat(super::super::MAX_ELEMENT));
         assert_eq!(read(&long), None);
     }
