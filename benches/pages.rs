@@ -1,4 +1,4 @@
-//! How long it takes to filter a page, by the number of its files, and a root list, by its bytes.
+//! How long it takes to filter a page, by the number of its files.
 //!
 //! Wanted: an entry in less than a microsecond. Of each size, one page has entries that go, and one has none.
 
@@ -14,7 +14,6 @@ use namewall::proxy::judge::PolicyJudge;
 use namewall::pypi::filter::{Kind, Received, filter_page};
 use namewall::pypi::negotiate::Representation;
 use namewall::pypi::page::Page;
-use namewall::pypi::root::RootFilter;
 
 /// Counts what each row allocates: an entry that is kept should cost nothing but its place in a list.
 #[global_allocator]
@@ -106,23 +105,5 @@ fn filter(bencher: Bencher<'_, '_>, (files, protected): (usize, bool), form: For
         let filtered = filter_page(black_box(&page), &mut PolicyJudge::new(&policy)).expect("a page");
         assert_eq!(filtered.removed > 0, protected);
         filtered.body.len()
-    });
-}
-
-#[divan::bench(args = [Representation::Json, Representation::TextHtml], consts = [10, 1_000])]
-fn root<const NAMES: usize>(bencher: Bencher<'_, '_>, wanted: Representation) {
-    const PROJECTS: usize = 100_000;
-    const CHUNK: usize = 16 << 10;
-    let list = support::root(PROJECTS);
-    let policy = support::policy(NAMES);
-    let mut out = Vec::new();
-    bencher.counter(BytesCount::of_str(&list)).bench_local(|| {
-        let (mut filter, mut judge) = (RootFilter::new(wanted), PolicyJudge::new(&policy));
-        for chunk in black_box(list.as_bytes()).chunks(CHUNK) {
-            out.clear();
-            filter.push(chunk, &mut judge, &mut out).expect("a root list");
-        }
-        filter.finish(&mut judge, &mut out).expect("a root list");
-        filter.removed()
     });
 }

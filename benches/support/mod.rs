@@ -5,7 +5,7 @@ use namewall::demo::{Artifact, Catalog, Project};
 use namewall::policy::{FilePattern, Pattern, Policy, Rule};
 use time::macros::date;
 
-const WORDS: [&str; 16] = [
+pub(crate) const WORDS: [&str; 16] = [
     "data", "Py", "tools", "core", "async", "http", "lib", "django", "ml", "graph", "x", "client", "utils", "sdk",
     "io", "cloud",
 ];

@@ -3,6 +3,7 @@
 
 use super::matcher::{PatternId, Texts};
 use super::neighbours::{Neighbours, is_one_edit};
+use crate::name::NameRef;
 use crate::name::project::MAX_NAME;
 
 /// What stands before the protected name in answers and logs.
@@ -41,12 +42,16 @@ impl Lookalikes {
         Self { names, similar, neighbours }
     }
 
-    /// Appends the protected names that `text` looks like to `found`, in no order; `text` itself may be among them.
-    pub(super) fn find(&self, text: &str, found: &mut Vec<PatternId>) {
-        if self.names.is_empty() {
-            return;
+    /// Appends the protected names that `name` looks like to `found`, in no order; `name` itself may be among them.
+    #[inline]
+    pub(super) fn find(&self, name: NameRef<'_>, found: &mut Vec<PatternId>) {
+        if !self.names.is_empty() {
+            self.find_any(name.as_str(), found);
         }
-        ultranormalized(text, |form| self.similar.find(form, found));
+    }
+
+    fn find_any(&self, text: &str, found: &mut Vec<PatternId>) {
+        ultranormalized(text, |form| self.similar.find(form.as_bytes(), found));
         self.neighbours.each_near(text, |index| {
             let near = self.names.get(index).filter(|name| is_one_edit(name.folded().as_bytes(), text.as_bytes()));
             found.extend(near.map(|name| name.id));
@@ -90,6 +95,7 @@ mod tests {
 
     use super::super::matcher::List;
     use super::*;
+    use crate::name::ProjectName;
 
     fn index(names: &[&str]) -> Lookalikes {
         Lookalikes::new(names.iter().enumerate().map(|(at, name)| (PatternId::new(0, List::Lookalikes, at), *name)))
@@ -97,7 +103,7 @@ mod tests {
 
     fn found<'l>(lookalikes: &'l Lookalikes, text: &str) -> Vec<&'l str> {
         let mut found = Vec::new();
-        lookalikes.find(text, &mut found);
+        lookalikes.find(ProjectName::parse(text).unwrap().as_name(), &mut found);
         found.sort();
         found.dedup();
         found.into_iter().map(|id| lookalikes.shown(id).unwrap().0).collect()

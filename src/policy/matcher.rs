@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::expression::anchored;
@@ -39,10 +40,13 @@ pub(super) enum List {
 }
 
 /// Texts, and the patterns that each belongs to: mostly one, which needs no list of its own.
+///
+/// Strangers choose what is looked up, and the rules' author what is in the tables: whoever can't add to a table can't
+/// make its chains long. So they get by with a fast hash, which is seeded nevertheless.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    first: HashMap<Box<str>, PatternId>,
-    others: HashMap<Box<str>, Vec<PatternId>>,
+    first: HashMap<Box<[u8]>, PatternId, RandomState>,
+    others: HashMap<Box<[u8]>, Vec<PatternId>, RandomState>,
 }
 
 /// Patterns of many rules, compiled together.
@@ -100,12 +104,13 @@ impl Matcher {
     }
 
     /// Appends the patterns that match `text` to `found`, in no order. Allocates nothing unless there is one.
-    pub(super) fn find(&self, text: &str, found: &mut Vec<PatternId>) {
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], found: &mut Vec<PatternId>) {
         self.exact.find(text, found);
         self.prefixes.find(text, found);
         // `matches` allocates for its answer; `is_match` does not, and mostly says that there is none.
-        if !self.expressions.is_empty() && self.expressions.is_match(text.as_bytes()) {
-            let matched = self.expressions.matches(text.as_bytes());
+        if !self.expressions.is_empty() && self.expressions.is_match(text) {
+            let matched = self.expressions.matches(text);
             found.extend(matched.iter().filter_map(|index| self.expression_ids.get(index)));
         }
     }
@@ -114,6 +119,7 @@ impl Matcher {
 impl Texts {
     /// Adds `text` for the pattern `id`.
     pub(super) fn add(&mut self, text: &str, id: PatternId) {
+        let text = text.as_bytes();
         if self.first.contains_key(text) {
             self.others.entry(text.into()).or_default().push(id);
         } else {
@@ -122,7 +128,8 @@ impl Texts {
     }
 
     /// Appends the patterns that `text` belongs to to `found`.
-    pub(super) fn find(&self, text: &str, found: &mut Vec<PatternId>) {
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], found: &mut Vec<PatternId>) {
         let Some(first) = self.first.get(text) else { return };
         found.push(*first);
         if let Some(others) = self.others.get(text) {

@@ -122,8 +122,8 @@ impl Policy {
     #[must_use]
     pub fn hiding_releases_of(&self, name: NameRef<'_>) -> Vec<Match<'_>> {
         let mut matching = Vec::new();
-        self.names.find(name.as_str(), &mut matching);
-        self.lookalikes.find(name.as_str(), &mut matching);
+        self.names.find(name.as_bytes(), &mut matching);
+        self.lookalikes.find(name, &mut matching);
         matching.retain(|id| self.rules.get(id.rule()).is_some_and(|rule| rule.versions.is_some()));
         self.drop_excepted(&mut matching, name);
         matching.sort_unstable();
@@ -179,7 +179,7 @@ impl Policy {
         let (mut owners, mut sure) = (0_usize, 0_usize);
         let mut buffer = NameBuffer::default();
         file.each_beginning(|beginning| {
-            if of_file.is_empty() && silence.is_about(beginning) {
+            if of_file.is_empty() && silence.is_about(beginning.as_bytes()) {
                 owners += 1;
                 return true;
             }
@@ -210,9 +210,9 @@ impl Policy {
     /// The patterns of `files` that match `file`, or the distribution that it is about.
     fn matching_files(&self, file: &FileName) -> Vec<PatternId> {
         let mut matching = Vec::new();
-        self.files.find(file.as_str(), &mut matching);
+        self.files.find(file.as_str().as_bytes(), &mut matching);
         if file.distribution().len() < file.as_str().len() {
-            self.files.find(file.distribution(), &mut matching);
+            self.files.find(file.distribution().as_bytes(), &mut matching);
         }
         matching
     }
@@ -220,35 +220,53 @@ impl Policy {
     /// What the rules say of the project `name`, or of what is `asked` of it, and of its files that match `of_file`.
     /// Allocates nothing unless some pattern matches: the root list has nearly a million names, and nearly none of them
     /// does.
+    #[inline]
     fn findings(&self, name: NameRef<'_>, asked: Asked<'_>, of_file: &[PatternId]) -> Findings {
-        let mut matching = Vec::new();
-        self.names.find(name.as_str(), &mut matching);
-        self.lookalikes.find(name.as_str(), &mut matching);
-        let doubtful = self.retain_versions(&mut matching, name, asked);
-        for list in &self.listed {
-            let number = list.names.as_ref().and_then(|names| names.find(name));
-            matching.extend(number.map(|index| PatternId::new(list.rule, List::Listed, index)));
-        }
-        matching.extend_from_slice(of_file);
-        if matching.is_empty() {
+        let (matching, listed) = self.about(name);
+        if matching.is_empty() && listed.is_empty() && of_file.is_empty() {
             return Findings::default();
         }
+        self.weighed(matching, &listed, name, asked, of_file)
+    }
+
+    /// What the patterns come to that match: those of `matching` and, whatever is asked, `listed` and `of_file`.
+    fn weighed(
+        &self,
+        mut matching: Vec<PatternId>,
+        listed: &[PatternId],
+        name: NameRef<'_>,
+        asked: Asked<'_>,
+        of_file: &[PatternId],
+    ) -> Findings {
+        let doubtful = self.retain_versions(&mut matching, name, asked);
+        matching.extend_from_slice(listed);
+        matching.extend_from_slice(of_file);
         self.drop_excepted(&mut matching, name);
         self.sorted(&matching, &doubtful)
     }
 
     /// Whether no rule is about the project `name`, whatever is asked of it.
     fn says_nothing_of(&self, name: NameRef<'_>) -> bool {
-        let mut matching = Vec::new();
-        self.names.find(name.as_str(), &mut matching);
-        self.lookalikes.find(name.as_str(), &mut matching);
-        let is_listed = |list: &Listed| list.names.as_ref().is_some_and(|names| names.find(name).is_some());
-        matching.is_empty() && !self.listed.iter().any(is_listed)
+        let (matching, listed) = self.about(name);
+        matching.is_empty() && listed.is_empty()
+    }
+
+    /// The patterns that match the project `name`, and its places on lists.
+    #[inline]
+    fn about(&self, name: NameRef<'_>) -> (Vec<PatternId>, Vec<PatternId>) {
+        let (mut matching, mut listed) = (Vec::new(), Vec::new());
+        self.names.find(name.as_bytes(), &mut matching);
+        self.lookalikes.find(name, &mut matching);
+        for list in &self.listed {
+            let number = list.names.as_ref().and_then(|names| names.find(name));
+            listed.extend(number.map(|index| PatternId::new(list.rule, List::Listed, index)));
+        }
+        (matching, listed)
     }
 
     fn drop_excepted(&self, matching: &mut Vec<PatternId>, name: NameRef<'_>) {
         let mut excepted = Vec::new();
-        self.except.find(name.as_str(), &mut excepted);
+        self.except.find(name.as_bytes(), &mut excepted);
         matching.retain(|id| excepted.iter().all(|exception| exception.rule != id.rule));
     }
 
@@ -280,6 +298,7 @@ impl Policy {
         Findings { protected: first(Mode::Enforce), audited: first(Mode::Audit), sure }
     }
 
+    #[inline]
     fn verdict(&self, findings: Findings, certain: bool) -> Verdict<'_> {
         let reported = |id: Option<PatternId>| id.and_then(|id| self.reported(id));
         Verdict { protected: reported(findings.protected), audited: reported(findings.audited), certain }

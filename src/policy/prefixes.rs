@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::matcher::{PatternId, Texts};
 
 /// How many leading bytes decide whether there is anything to look for.
@@ -14,7 +16,7 @@ const LEAD: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Prefixes {
     patterns: Texts,
-    lengths: HashMap<[u8; LEAD], Vec<usize>>,
+    lengths: HashMap<[u8; LEAD], Vec<usize>, RandomState>,
     short: Vec<usize>,
 }
 
@@ -32,9 +34,16 @@ impl Prefixes {
     }
 
     /// Appends the patterns whose prefix `text` begins with to `found`.
-    pub(super) fn find(&self, text: &str, found: &mut Vec<PatternId>) {
-        let long = text.as_bytes().first_chunk().and_then(|lead| self.lengths.get(lead));
-        for &length in self.short.iter().chain(long.into_iter().flatten()) {
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], found: &mut Vec<PatternId>) {
+        self.find_of(&self.short, text, found);
+        if let Some(lengths) = text.first_chunk().and_then(|lead| self.lengths.get(lead)) {
+            self.find_of(lengths, text, found);
+        }
+    }
+
+    fn find_of(&self, lengths: &[usize], text: &[u8], found: &mut Vec<PatternId>) {
+        for &length in lengths {
             let Some(prefix) = text.get(..length) else { break };
             self.patterns.find(prefix, found);
         }

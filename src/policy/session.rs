@@ -32,7 +32,7 @@ impl<'p> Session<'p> {
     pub fn judge(&mut self, subject: Subject<'_>) -> Verdict<'p> {
         match subject {
             Subject::File(file) => self.policy.judge_file(file, &mut self.silence),
-            Subject::Project(name) | Subject::Release(name, _) if self.silence.is_about(name.as_str()) => {
+            Subject::Project(name) | Subject::Release(name, _) if self.silence.is_about(name.as_bytes()) => {
                 Verdict::default()
             }
             _ => self.policy.judge(subject),
@@ -43,8 +43,9 @@ impl<'p> Session<'p> {
 impl Silence {
     /// Whether `spelling` is one of a project of which nothing is said.
     #[inline]
-    pub(super) fn is_about(&self, spelling: &str) -> bool {
-        !spelling.is_empty() && self.spellings.iter().any(|known| known == spelling)
+    pub(super) fn is_about(&self, spelling: &[u8]) -> bool {
+        // Nothing is learnt from a list of projects, which has a million names.
+        self.next > 0 && !spelling.is_empty() && self.spellings.iter().any(|known| known.as_bytes() == spelling)
     }
 
     /// Nothing is said of the project that `spelling` is a name of.

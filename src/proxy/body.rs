@@ -117,25 +117,58 @@ pub(super) fn streamed(incoming: Incoming) -> Body {
 
 /// An upstream's body, decoded piece by piece.
 pub(super) struct Decoded {
-    reader: Pin<Box<dyn AsyncRead + Send>>,
+    source: Source,
     length: u64,
+}
+
+/// Where the pieces come from.
+enum Source {
+    /// What isn't coded is passed on as it was received.
+    Plain(Incoming),
+    Coded {
+        reader: Pin<Box<dyn AsyncRead + Send>>,
+        /// Its memory is used again for each piece, if those before have been dropped.
+        piece: BytesMut,
+    },
 }
 
 impl Decoded {
     /// Reads `incoming` in the coding that `headers` name.
     pub(super) async fn new(headers: &HeaderMap, incoming: Incoming) -> Result<Self, BodyError> {
-        let raw = StreamReader::new(BodyDataStream::new(incoming.map_err(io::Error::other)));
-        let reader = in_time(Coding::of(headers)?.undo(raw)).await?;
-        Ok(Self { reader, length: 0 })
+        let source = match Coding::of(headers)? {
+            Coding::Identity => Source::Plain(incoming),
+            coding => {
+                let raw = StreamReader::new(BodyDataStream::new(incoming.map_err(io::Error::other)));
+                Source::Coded { reader: in_time(coding.undo(raw)).await?, piece: BytesMut::new() }
+            }
+        };
+        Ok(Self { source, length: 0 })
     }
 
-    /// Puts the next piece into `piece` (cleared first); leaves it empty at the end.
-    pub(super) async fn next(&mut self, piece: &mut Vec<u8>) -> Result<(), BodyError> {
-        piece.clear();
-        piece.reserve(PIECE);
-        self.length += in_time(self.reader.read_buf(piece)).await? as u64;
-        if self.length > MAX_LIST { Err(BodyError::Endless) } else { Ok(()) }
+    /// The next piece; an empty one at the end.
+    pub(super) async fn next(&mut self) -> Result<Bytes, BodyError> {
+        let piece = match &mut self.source {
+            Source::Plain(incoming) => in_time(plain(incoming)).await?,
+            Source::Coded { reader, piece } => {
+                piece.reserve(PIECE);
+                in_time(reader.read_buf(piece)).await?;
+                piece.split().freeze()
+            }
+        };
+        self.length += piece.len() as u64;
+        if self.length > MAX_LIST { Err(BodyError::Endless) } else { Ok(piece) }
     }
+}
+
+/// The next data that isn't empty, if there is any.
+async fn plain(incoming: &mut Incoming) -> io::Result<Bytes> {
+    while let Some(frame) = incoming.frame().await.transpose().map_err(io::Error::other)? {
+        let data = frame.into_data().unwrap_or_default();
+        if !data.is_empty() {
+            return Ok(data);
+        }
+    }
+    Ok(Bytes::new())
 }
 
 async fn in_time<T>(reading: impl Future<Output = io::Result<T>>) -> Result<T, BodyError> {

@@ -116,7 +116,9 @@ impl Fetcher {
 impl Fetched {
     /// Puts the next piece of the decoded body into `piece` (cleared first); leaves it empty at the end.
     pub(crate) async fn next(&mut self, piece: &mut Vec<u8>) -> Result<(), FetchError> {
-        Ok(self.body.next(piece).await?)
+        piece.clear();
+        piece.extend_from_slice(&self.body.next().await?);
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use super::Malformed;
 use keys::OpenObject;
 pub(super) use layout::Layout;
 pub use text::Text;
-pub(super) use text::plain_run;
+use text::plain_run;
 
 /// How deep arrays and objects may nest. PyPI's own pages have 5 levels.
 pub const MAX_DEPTH: usize = 64;

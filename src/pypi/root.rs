@@ -21,6 +21,9 @@ const MAX_MEMBER: usize = 1 << 20;
 /// The most members that the document may have: their keys are kept, so that none stands twice.
 const MAX_MEMBERS: usize = 64;
 
+/// The least that is read at once behind what was pending: an element of PyPI's, and what is seen at a glance of the next.
+const FEW: usize = 128;
+
 /// A push filter: bytes go in as they arrive, and what may be seen of them comes out.
 ///
 /// After an error nothing comes out any more, and the list must not be ended as if it were complete.
@@ -57,7 +60,6 @@ struct Parser {
     kept_any: bool,
     removed: u64,
     meta: Meta,
-    name: NameBuffer,
 }
 
 /// Where an element and the separator before it stand.
@@ -89,7 +91,6 @@ impl RootFilter {
             kept_any: false,
             removed: 0,
             meta: Meta::default(),
-            name: NameBuffer::default(),
         };
         Self { parser, pending: Vec::new(), retry_at: 0, consumed: 0, failed: None }
     }
@@ -99,19 +100,33 @@ impl RootFilter {
     /// # Errors
     /// [`Malformed`] as soon as the list can't be trusted; the same again from then on.
     pub fn push(&mut self, chunk: &[u8], judge: &mut dyn Judge, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        if self.pending.is_empty() {
-            let used = self.run(chunk, judge, out)?;
-            self.pending.extend_from_slice(chunk.get(used..).unwrap_or_default());
-        } else {
-            self.pending.extend_from_slice(chunk);
+        let mut rest = chunk;
+        while !self.pending.is_empty() {
+            // Only as much is copied as may complete what is pending: mostly one element.
+            let known = self.pending.len();
+            let wanted = self.retry_at.saturating_sub(known).max(FEW);
+            let (more, after) = rest.split_at_checked(wanted).unwrap_or((rest, &[]));
+            self.pending.extend_from_slice(more);
             if self.pending.len() < self.retry_at {
                 return Ok(());
             }
             let mut pending = std::mem::take(&mut self.pending);
             let used = self.run(&pending, judge, out)?;
-            pending.drain(..used);
+            if let Some(used) = used.checked_sub(known) {
+                rest = rest.get(used..).unwrap_or_default();
+                pending.clear();
+            } else {
+                pending.drain(..used);
+                rest = after;
+            }
+            self.retry_at = pending.len().saturating_mul(2);
             self.pending = pending;
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
+        let used = self.run(rest, judge, out)?;
+        self.pending.extend_from_slice(rest.get(used..).unwrap_or_default());
         self.retry_at = self.pending.len().saturating_mul(2);
         Ok(())
     }
@@ -288,23 +303,20 @@ impl Parser {
         })?;
         let name = name.and_then(Value::text).ok_or(Malformed::Shape("a project has no `name` that is a string"))?;
         let end = pass.reader.at();
-        self.judge_element(pass, &name.decode_bytes()?, &Place { separator, start, end });
+        let (written, mut buffer) = (name.decode_bytes()?, NameBuffer::default());
+        self.judge_element(pass, NameRef::fold(&written, &mut buffer).ok(), &written, &Place { separator, start, end });
         Ok(())
     }
 
-    /// Keeps or drops the element that has been read.
+    /// Keeps or drops the element that has been read. What is no project's name can't be judged, so it is not shown.
     #[inline]
-    fn judge_element(&mut self, pass: &mut Pass<'_>, name: &[u8], place: &Place) {
+    fn judge_element(&mut self, pass: &mut Pass<'_>, name: Option<NameRef<'_>>, written: &[u8], place: &Place) {
         self.state = State::NextElement;
-        // What is no project's name can't be judged, so it is not shown.
-        let visible = match NameRef::fold(name, &mut self.name) {
-            Ok(folded) if !pass.judge.hides(Subject::Project(folded)) => Some(folded),
-            _ => None,
-        };
+        let visible = name.filter(|name| !pass.judge.hides(Subject::Project(*name)));
         self.removed += u64::from(visible.is_none());
         if self.html {
             if let Some(folded) = visible {
-                render::project_anchor(folded, name, pass.out);
+                render::project_anchor(folded, written, pass.out);
             }
         } else if visible.is_none() {
             pass.drop_between(place.separator, place.end);
@@ -319,9 +331,10 @@ impl Parser {
 
     /// Reads elements as long as they are written as PyPI writes them, and says where the next unit begins.
     fn usual_elements(&mut self, pass: &mut Pass<'_>, mut separator: usize) -> usize {
-        while let Some((name, length)) = usual::element(pass.bytes.get(separator..).unwrap_or_default()) {
-            let end = separator + length;
-            self.judge_element(pass, name, &Place { separator, start: separator + 1, end });
+        let mut buffer = NameBuffer::default();
+        while let Some(usual) = usual::element(pass.bytes.get(separator..).unwrap_or_default(), &mut buffer) {
+            let end = separator + usual.length;
+            self.judge_element(pass, Some(usual.name), usual.written, &Place { separator, start: separator + 1, end });
             separator = end;
         }
         pass.reader.skip_to(separator);

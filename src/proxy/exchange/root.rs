@@ -23,6 +23,9 @@ use crate::pypi::negotiate::Representation;
 use crate::pypi::root::RootFilter;
 use crate::telemetry::Outcome;
 
+/// What is sent at once when the answer has begun.
+const LATER: usize = 3 * PIECE;
+
 /// The most names that are kept of a passing list; who protects more than that asks for the list now and then.
 const MAX_CLAIMS: usize = 10_000;
 
@@ -70,17 +73,21 @@ async fn filter(
     let mut filter = RootFilter::new(wanted);
     let mut decoded = Decoded::new(&parts.headers, body).await?;
     let mut judge = Listening::new(&exchange.policy);
-    let (mut piece, mut filtered) = (Vec::new(), Vec::with_capacity(PIECE));
+    let (mut filtered, mut enough) = (Vec::new(), PIECE);
     loop {
-        decoded.next(&mut piece).await?;
+        let piece = decoded.next().await?;
         let ended = piece.is_empty();
         if ended {
             filter.finish(&mut judge, &mut filtered)?;
         } else {
+            // HTML is a little longer.
+            filtered.reserve(piece.len() + piece.len() / 4);
             filter.push(&piece, &mut judge, &mut filtered)?;
         }
-        if filtered.len() >= PIECE || ended {
-            let out = std::mem::replace(&mut filtered, Vec::with_capacity(PIECE));
+        if filtered.len() >= enough || ended {
+            // The first piece is waited for; of the others, few large ones wake the connection less often.
+            enough = LATER;
+            let out = std::mem::take(&mut filtered);
             // The head goes before the end is known: of a long list it names the rules that may hide something.
             outlet.name_rules(|| match ended {
                 true => hiding_rules(&fired(judge.judge.hits())),

@@ -3,6 +3,7 @@
 use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
+use bytes::{Buf, Bytes};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, REFERER};
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -97,7 +98,7 @@ async fn filter(
     };
     let runtime = Handle::current();
     let work = tokio::task::spawn_blocking(move || {
-        let input = Input { decoded, runtime: runtime.clone(), piece: Vec::new(), read: 0 };
+        let input = Input { decoded, runtime: runtime.clone(), rest: Bytes::new() };
         let input = BufReader::with_capacity(PIECE, input);
         let mut output = Pieces { outlet, runtime, piece: Vec::with_capacity(PIECE) };
         let policy = Arc::clone(&exchange.policy);
@@ -122,20 +123,17 @@ async fn filter(
 struct Input {
     decoded: Decoded,
     runtime: Handle,
-    piece: Vec<u8>,
-    /// How much of `piece` has been read.
-    read: usize,
+    /// What of the last piece has not been read.
+    rest: Bytes,
 }
 
 impl Read for Input {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.piece.len() {
-            self.runtime.block_on(self.decoded.next(&mut self.piece)).map_err(io::Error::other)?;
-            self.read = 0;
+        if self.rest.is_empty() {
+            self.rest = self.runtime.block_on(self.decoded.next()).map_err(io::Error::other)?;
         }
-        let mut rest = self.piece.get(self.read..).unwrap_or_default();
-        let length = rest.read(into)?;
-        self.read += length;
+        let length = (&*self.rest).read(into)?;
+        self.rest.advance(length);
         Ok(length)
     }
 }

@@ -55,7 +55,7 @@ impl<'a> Text<'a> {
 /// may be wrong: it only costs a second look). Eight bytes at a time: most strings on a page are shorter than what a
 /// call into memchr costs.
 #[inline]
-pub(in crate::pypi) fn plain_run(bytes: &[u8]) -> (usize, bool) {
+pub(super) fn plain_run(bytes: &[u8]) -> (usize, bool) {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
     // Sets the high bit of each byte below `limit`; bytes after (above) the first one may be wrong, the first one never is.

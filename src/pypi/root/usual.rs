@@ -2,11 +2,21 @@
 //!
 //! What it accepts is a subset of what that accepts, with the same meaning; anything else is left to the strict reader.
 
-use crate::pypi::json::plain_run;
+use crate::name::{NameBuffer, NameRef};
 
-/// The name in `,{"_last-serial":12,"name":"x"}` at the start of `bytes`, and the length of it all.
+/// An element in that layout.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Element<'a, 'b> {
+    pub(super) name: NameRef<'b>,
+    /// The name as it stands there.
+    pub(super) written: &'a [u8],
+    /// The length of the whole element and of the comma before it.
+    pub(super) length: usize,
+}
+
+/// Reads `,{"_last-serial":12,"name":"x"}` at the start of `bytes`, where `x` is a name and written without an escape.
 #[inline]
-pub(super) fn element(bytes: &[u8]) -> Option<(&[u8], usize)> {
+pub(super) fn element<'a, 'b>(bytes: &'a [u8], buffer: &'b mut NameBuffer) -> Option<Element<'a, 'b>> {
     let rest = bytes.strip_prefix(b",{\"_last-serial\":")?;
     let (serial, rest) = rest.split_at_checked(digits(rest))?;
     // JSON knows no leading zeros.
@@ -14,15 +24,12 @@ pub(super) fn element(bytes: &[u8]) -> Option<(&[u8], usize)> {
         return None;
     }
     let rest = rest.strip_prefix(b",\"name\":\"")?;
-    let (length, ascii) = plain_run(rest);
-    if !ascii {
-        return None;
-    }
-    let (name, rest) = rest.split_at_checked(length)?;
+    let (name, length) = NameRef::before(b'"', rest, buffer)?;
+    let (written, rest) = rest.split_at_checked(length)?;
     let rest = rest.strip_prefix(b"\"}")?;
     // An over-long element is for the strict reader to refuse.
     let length = bytes.len() - rest.len();
-    (length <= super::MAX_ELEMENT).then_some((name, length))
+    (length <= super::MAX_ELEMENT).then_some(Element { name, written, length })
 }
 
 /// How many digits stand first. Eight at a time: one unforeseen jump instead of one a digit.
@@ -47,11 +54,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::name::ProjectName;
     use crate::pypi::json::{Reader, document};
+
+    /// What follows, so that a name can be seen at a glance.
+    const NEXT: &str = r#",{"_last-serial":12,"name":"next"},{"_last-serial":12"#;
+
+    fn read(text: &str) -> Option<(String, String, usize)> {
+        let mut buffer = NameBuffer::default();
+        let read = element(text.as_bytes(), &mut buffer)?;
+        Some((read.name.to_string(), str::from_utf8(read.written).unwrap().to_owned(), read.length))
+    }
 
     #[test]
     fn only_pypis_layout() {
-        assert_eq!(element(br#",{"_last-serial":12,"name":"A.b-_1"},{"#), Some((&b"A.b-_1"[..], 36)));
+        let usual = format!(r#",{{"_last-serial":12,"name":"A.b-1"}}{NEXT}"#);
+        assert_eq!(read(&usual), Some(("a-b-1".to_owned(), "A.b-1".to_owned(), 35)));
         for other in [
             r#"{"_last-serial":12,"name":"a"}"#,
             r#", {"_last-serial":12,"name":"a"}"#,
@@ -61,13 +79,14 @@ mod tests {
             r#",{"_last-serial":12,"name":"\u0061"}"#,
             r#",{"_last-serial":12,"name":"a","x":1}"#,
             r#",{"_last-serial":12,"name":"a"#,
+            r#",{"_last-serial":12,"name":"a-"}"#,
             ",{\"_last-serial\":12,\"name\":\"\u{e9}\"}",
-            "",
         ] {
-            assert_eq!(element(other.as_bytes()), None, "{other}");
+            assert_eq!(read(&format!("{other}{NEXT}")), None, "{other}");
         }
-        let long = format!(r#",{{"_last-serial":1,"name":"{}"}}"#, "a".repeat(super::super::MAX_ELEMENT));
-        assert_eq!(element(long.as_bytes()), None);
+        assert_eq!(read(""), None);
+        let long = format!(r#",{{"_last-serial":1{},"name":"a"}}{NEXT}"#, "0".repeat(super::super::MAX_ELEMENT));
+        assert_eq!(read(&long), None);
     }
 
     #[test]
@@ -88,10 +107,12 @@ mod tests {
             name in "[a-zA-Z0-9._\\\\\"\u{e9} -]{0,6}",
             after in "[,}\\] ]{0,3}",
         ) {
-            let bytes = format!(r#",{{"_last-serial":{serial},"name":"{name}"}}{after}"#);
-            if let Some((name, length)) = element(bytes.as_bytes()) {
+            let bytes = format!(r#",{{"_last-serial":{serial},"name":"{name}"}}{after}{NEXT}"#);
+            if let Some((name, written, length)) = read(&bytes) {
                 let value = document(&bytes.as_bytes()[1..length]).unwrap();
-                prop_assert_eq!(value.get("name").unwrap().text().unwrap().decode_bytes().unwrap(), name);
+                let expected = value.get("name").unwrap().text().unwrap().decode_bytes().unwrap();
+                prop_assert_eq!(&*expected, written.as_bytes());
+                prop_assert_eq!(ProjectName::parse(&expected).unwrap().to_string(), name);
                 let mut reader = Reader::new(&bytes.as_bytes()[1..]);
                 reader.value().unwrap();
                 prop_assert_eq!(reader.at(), length - 1);
