@@ -7,7 +7,7 @@
 
 mod support;
 
-use divan::counter::{BytesCount, ItemsCount};
+use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use namewall::demo::simple::Form;
 use namewall::proxy::judge::PolicyJudge;
