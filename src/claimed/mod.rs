@@ -18,6 +18,7 @@ use crate::policy::Policy;
 use crate::proxy::fetch::{FetchError, Fetcher};
 use crate::pypi::Malformed;
 use crate::pypi::negotiate::Representation;
+use crate::tls::bundle::SystemRoots;
 use crate::tls::trust::{upstream_config, upstream_config_without_ours};
 use crate::tls::{CaError, InForce};
 
@@ -73,9 +74,10 @@ impl Claims {
 
 /// A way upstream without a proxy that runs.
 pub(crate) fn fetcher(settings: &Settings) -> Result<Fetcher, CaError> {
+    let system = SystemRoots::load();
     let tls = match settings.ca.existing() {
-        Ok(ours) => upstream_config(&settings.extra_roots, &InForce::new(Arc::new(ours)))?,
-        Err(_none_yet) => upstream_config_without_ours(&settings.extra_roots)?,
+        Ok(ours) => upstream_config(&settings.extra_roots, &InForce::new(Arc::new(ours)), &system)?,
+        Err(_none_yet) => upstream_config_without_ours(&settings.extra_roots, &system)?,
     };
     let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), Vec::new()));
     Ok(Fetcher::new(&dialer, &tls))

@@ -8,7 +8,7 @@ use crate::clients::env::{Format, Own, Target, prepare, print, print_undone, rem
 use crate::config::environment::Environment;
 use crate::files::folder_of;
 use crate::tls::CaError;
-use crate::tls::bundle::{bundle_beside, bundle_for};
+use crate::tls::bundle::{SystemRoots, bundle_beside, bundle_for};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -53,7 +53,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let (ca, usual) = settings.ca.public_files();
     let own = Own::of(&environment, folder_of(&usual));
     // The variables name these files, so they have to be there.
-    let bundle = match settings.ca.authority(&hosts).and_then(|ours| bundle_for(&usual, &ours, &own.roots)) {
+    let bundle = match settings
+        .ca
+        .authority(&hosts)
+        .and_then(|ours| bundle_for(&usual, &ours, &SystemRoots::load(), &own.roots))
+    {
         Ok(bundle) => bundle,
         // Beside a service, whose key and folder are not everybody's: its clients need what everybody may read.
         Err(CaError::Unreadable { .. } | CaError::Unwritable { .. }) if is_readable(&ca) && is_readable(&usual) => {

@@ -8,6 +8,8 @@ pub mod listen;
 pub mod peek;
 pub mod prefixed;
 mod scratch;
+#[cfg(target_os = "linux")]
+mod splice;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;

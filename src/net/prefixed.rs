@@ -19,6 +19,11 @@ impl<S> Prefixed<S> {
     pub fn new(prefix: impl Into<Bytes>, inner: S) -> Self {
         Self { prefix: prefix.into(), inner }
     }
+
+    /// The bytes that were not read again, and the stream.
+    pub fn into_parts(self) -> (Bytes, S) {
+        (self.prefix, self.inner)
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {

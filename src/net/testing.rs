@@ -1,8 +1,16 @@
-//! A ClientHello for the tests of this room.
+//! A ClientHello and a connection for the tests of this room.
 
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Two ends of one connection.
+pub(super) async fn connected() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (one, other) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    (one.unwrap(), other.unwrap().0)
+}
 
 /// The first record of a client that wants to talk to `name`.
 pub(super) fn client_hello(name: &'static str) -> Vec<u8> {

@@ -4,10 +4,19 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
 use super::scratch;
+#[cfg(target_os = "linux")]
+use super::splice;
+
+/// Whoever has carried so much in a direction is likely to carry more: it goes without a copy.
+#[cfg(target_os = "linux")]
+const BULK: u64 = 128 * 1024;
 
 /// How long a tunnel may stand still.
 #[derive(Clone, Copy, Debug)]
@@ -33,20 +42,20 @@ pub struct Carried {
     pub down: u64,
 }
 
-/// Carries bytes both ways until both directions have ended, one has failed, or nothing has moved for too long.
-/// Gives what was carried, and how it ended.
+/// Carries bytes both ways until both directions have ended, one has failed, or nothing has moved for too long; `early`
+/// was read of the client before. Gives what was carried, and how it ended.
 pub async fn carry(
-    client: impl AsyncRead + AsyncWrite,
-    server: impl AsyncRead + AsyncWrite,
+    mut client: TcpStream,
+    early: Bytes,
+    mut server: TcpStream,
     limits: IdleLimits,
 ) -> (Carried, io::Result<()>) {
-    let (client_read, client_write) = tokio::io::split(client);
-    let (server_read, server_write) = tokio::io::split(server);
+    let (client, server) = (client.split(), server.split());
     let (up, down) = (Direction::default(), Direction::default());
+    let both =
+        async { tokio::try_join!(up.copy(early, client.0, server.1), down.copy(Bytes::new(), server.0, client.1)) };
     let result = tokio::select! {
-        both = async { tokio::try_join!(up.copy(client_read, server_write), down.copy(server_read, client_write)) } => {
-            both.map(|_| ())
-        }
+        both = both => both.map(|_| ()),
         () = stands_still(&up, &down, limits) => Err(io::ErrorKind::TimedOut.into()),
     };
     (Carried { up: up.bytes(), down: down.bytes() }, result)
@@ -59,16 +68,16 @@ struct Direction(AtomicU64);
 const ENDED: u64 = 1 << 63;
 
 impl Direction {
-    async fn copy(&self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+    async fn copy(&self, early: Bytes, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
+        to.write_all(&early).await?;
+        self.add(early.len());
+        drop(early);
         loop {
-            let piece = scratch::read(&mut from).await?;
-            if piece.is_empty() {
+            let length = self.some(&mut from, &mut to).await?;
+            if length == 0 {
                 break;
             }
-            to.write_all(&piece).await?;
-            to.flush().await?;
-            self.0.fetch_add(piece.len() as u64, Ordering::Relaxed);
-            scratch::give_back(piece);
+            self.add(length);
         }
         self.0.fetch_or(ENDED, Ordering::Relaxed);
         // The other side learns that no more will come, and may still answer (half-close).
@@ -76,6 +85,25 @@ impl Direction {
             Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Carries what is there, when there is something; how much, 0 at the end.
+    async fn some(&self, from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> io::Result<usize> {
+        #[cfg(target_os = "linux")]
+        if self.bytes() > BULK
+            && let Some(length) = splice::some(from.as_ref(), to.as_ref()).await?
+        {
+            return Ok(length);
+        }
+        let piece = scratch::read(from).await?;
+        to.write_all(&piece).await?;
+        let length = piece.len();
+        scratch::give_back(piece);
+        Ok(length)
+    }
+
+    fn add(&self, length: usize) {
+        self.0.fetch_add(length as u64, Ordering::Relaxed);
     }
 
     fn state(&self) -> u64 {
@@ -108,15 +136,16 @@ async fn stands_still(up: &Direction, down: &Direction, limits: IdleLimits) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::io::AsyncReadExt;
 
     use super::*;
+    use crate::net::testing::connected;
 
     #[tokio::test]
     async fn half_close_is_kept() {
-        let (mut client, near) = duplex(64);
-        let (far, mut server) = duplex(64);
-        let tunnel = async { carry(near, far, IdleLimits::default()).await };
+        let (mut client, near) = connected().await;
+        let (far, mut server) = connected().await;
+        let tunnel = carry(near, Bytes::from_static(b"a "), far, IdleLimits::default());
         let talk = async move {
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
@@ -130,27 +159,48 @@ mod tests {
         };
         let ((carried, end), (question, answer)) = tokio::join!(tunnel, talk);
         assert!(end.is_ok());
-        assert_eq!((question.as_str(), answer.as_str()), ("question", "a late answer"));
-        assert_eq!(carried, Carried { up: 8, down: 13 });
+        assert_eq!((question.as_str(), answer.as_str()), ("a question", "a late answer"));
+        assert_eq!(carried, Carried { up: 10, down: 13 });
+    }
+
+    #[tokio::test]
+    async fn much_arrives_as_it_was_sent() {
+        let (mut client, near) = connected().await;
+        let (far, mut server) = connected().await;
+        let sent: Vec<u8> = (0..5_000_000_u32).map(|number| (number % 253) as u8).collect();
+        let expected = sent.clone();
+        let tunnel = carry(near, Bytes::new(), far, IdleLimits::default());
+        let serving = async move {
+            server.write_all(&sent).await.unwrap();
+            drop(server);
+        };
+        let receiving = async move {
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).await.unwrap();
+            received
+        };
+        let ((carried, end), (), received) = tokio::join!(tunnel, serving, receiving);
+        assert!(end.is_ok() && received == expected);
+        assert_eq!(carried.down, expected.len() as u64);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_tunnel_ends() {
-        let (_client, near) = duplex(64);
-        let (far, _server) = duplex(64);
+        let (_client, near) = connected().await;
+        let (far, _server) = connected().await;
         let before = Instant::now();
-        let (_, end) = carry(near, far, IdleLimits::default()).await;
+        let (_, end) = carry(near, Bytes::new(), far, IdleLimits::default()).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(before.elapsed().as_secs() / 60, 15);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_half_closed_tunnel_ends_sooner() {
-        let (mut client, near) = duplex(64);
-        let (far, _server) = duplex(64);
+        let (mut client, near) = connected().await;
+        let (far, _server) = connected().await;
         client.shutdown().await.unwrap();
         let before = Instant::now();
-        let (_, end) = carry(near, far, IdleLimits::default()).await;
+        let (_, end) = carry(near, Bytes::new(), far, IdleLimits::default()).await;
         assert!(end.is_err());
         assert!(before.elapsed() < Duration::from_secs(180), "{:?}", before.elapsed());
     }

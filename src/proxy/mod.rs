@@ -46,7 +46,7 @@ use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
-use crate::tls::bundle::bundle_for;
+use crate::tls::bundle::{SystemRoots, bundle_for};
 use crate::tls::trust::upstream_config;
 use crate::tls::{CaError, CertificateAuthority, InForce, Leaves};
 
@@ -307,8 +307,7 @@ impl Proxy {
     }
 }
 
-/// What takes milliseconds each at the start, side by side: the system's roots (read for upstream and for the clients'
-/// bundle) and the leaves.
+/// What takes milliseconds each at the start, side by side: the leaves, and what is made of the system's roots.
 fn prepare_tls(
     settings: &Settings,
     authority: &InForce,
@@ -316,11 +315,11 @@ fn prepare_tls(
     bundle: &Path,
 ) -> Result<(rustls::ClientConfig, Leaves, PathBuf), CaError> {
     std::thread::scope(|scope| {
-        let written = scope.spawn(|| bundle_for(bundle, &authority.loaded(), &settings.client_roots));
         let leaves = scope.spawn(|| Leaves::signed_by(authority.clone(), hosts));
-        let upstream = upstream_config(&settings.extra_roots, authority)?;
+        let system = SystemRoots::load();
+        let upstream = upstream_config(&settings.extra_roots, authority, &system)?;
+        let bundle = bundle_for(bundle, &authority.loaded(), &system, &settings.client_roots)?;
         // A panic there is one here: nothing is served yet.
-        let bundle = written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let leaves = leaves.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok((upstream, leaves, bundle))
     })

@@ -233,7 +233,8 @@ async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
     }
     shared.metrics.tunnels.inc();
-    let (carried, end) = carry(client, server, IdleLimits::default()).await;
+    let (early, client) = client.into_parts();
+    let (carried, end) = carry(client, early, server, IdleLimits::default()).await;
     shared.metrics.tunnels.dec();
     shared.metrics.tunnelled(carried.up, carried.down);
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");

@@ -23,22 +23,42 @@ use crate::files::{self, Readers};
 /// # Errors
 /// [`CaError::NoRoots`] when there is no root but ours.
 pub fn bundle_pem(ours: &CertificateAuthority) -> Result<String, CaError> {
-    merge(system_roots(), ours)
+    merge(SystemRoots::load().of_system(), ours)
 }
 
-/// The system's roots. Where the system keeps them in no file that we know, what `SSL_CERT_FILE` names goes for them.
-pub(super) fn system_roots() -> Vec<CertificateDer<'static>> {
-    // Errors are of single files or entries: what could be read is what OpenSSL would have got too.
-    match system_roots_beside_named() {
-        none if none.is_empty() => rustls_native_certs::load_native_certs().certs,
-        roots => roots,
+/// The roots of this machine: some hundred files, read once for all who need them.
+#[derive(Debug)]
+pub struct SystemRoots {
+    /// What OpenSSL would take in this environment.
+    usual: Vec<CertificateDer<'static>>,
+    /// The system's, if `SSL_CERT_FILE` or `SSL_CERT_DIR` names others in their place.
+    beside: Vec<CertificateDer<'static>>,
+}
+
+impl SystemRoots {
+    /// Reads them.
+    #[must_use]
+    pub fn load() -> Self {
+        // Errors are of single files or entries: what could be read is what OpenSSL would have got too.
+        Self { usual: rustls_native_certs::load_native_certs().certs, beside: system_roots_beside_named() }
+    }
+
+    /// The system's roots. Where the system keeps them in no file that we know, what `SSL_CERT_FILE` names goes for them.
+    fn of_system(&self) -> &[CertificateDer<'static>] {
+        if self.beside.is_empty() { &self.usual } else { &self.beside }
+    }
+
+    /// All of them: who is told by `SSL_CERT_FILE` whom to trust knows no less than the system does.
+    pub(super) fn all(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.usual.iter().chain(&self.beside)
     }
 }
 
-/// The system's roots, if `SSL_CERT_FILE` or `SSL_CERT_DIR` names others in their place.
-pub(super) fn system_roots_beside_named() -> Vec<CertificateDer<'static>> {
+fn system_roots_beside_named() -> Vec<CertificateDer<'static>> {
     let environment = Environment::from_process();
-    let is_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| environment.var(name).is_some());
+    let names_others =
+        |name, known: &[&str]| environment.var(name).is_some_and(|named| !known.iter().any(|known| named == *known));
+    let is_named = names_others("SSL_CERT_FILE", &SYSTEM) || names_others("SSL_CERT_DIR", &SYSTEM_FOLDERS);
     let Some(bundle) = system_bundle().filter(|_| is_named) else { return Vec::new() };
     let folders = SYSTEM_FOLDERS.iter().map(PathBuf::from).filter(|folder| folder.is_dir());
     roots_in(&std::iter::once(bundle).chain(folders).collect::<Vec<_>>()).collect()
@@ -76,12 +96,18 @@ pub fn system_bundle() -> Option<PathBuf> {
 ///
 /// # Errors
 /// As [`write_bundle`].
-pub fn bundle_for(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> Result<PathBuf, CaError> {
+pub fn bundle_for(
+    path: &Path,
+    ours: &CertificateAuthority,
+    system: &SystemRoots,
+    own: &[PathBuf],
+) -> Result<PathBuf, CaError> {
+    let roots = system.of_system();
     if own.is_empty() {
-        return write_bundle(path, ours).map(|()| path.to_owned());
+        return replace_if_it_differs(path, &merge(roots, ours)?).map(|()| path.to_owned());
     }
-    let roots = system_roots();
-    let (usual, all) = (merge(roots.clone(), ours), merge(roots.into_iter().chain(roots_in(own)).collect(), ours)?);
+    let own: Vec<_> = roots_in(own).collect();
+    let (usual, all) = (merge(roots, ours), merge(roots.iter().chain(&own), ours)?);
     if usual.is_ok_and(|usual| usual == all) {
         return replace_if_it_differs(path, &all).map(|()| path.to_owned());
     }
@@ -118,7 +144,8 @@ fn write_named(folder: &Path, bundle: &str) -> Result<PathBuf, CaError> {
 /// # Errors
 /// As [`write_bundle`].
 pub fn rewrite_bundle(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> Result<(), CaError> {
-    replace_if_it_differs(path, &merge(system_roots().into_iter().chain(roots_in(own)).collect(), ours)?)
+    let own: Vec<_> = roots_in(own).collect();
+    replace_if_it_differs(path, &merge(SystemRoots::load().of_system().iter().chain(&own), ours)?)
 }
 
 /// All certificates in these files and folders.
@@ -137,13 +164,17 @@ fn replace_if_it_differs(path: &Path, bundle: &str) -> Result<(), CaError> {
         .map_err(|reason| CaError::Unwritable { dir: files::folder_of(path).to_owned(), reason })
 }
 
-fn merge(roots: Vec<CertificateDer<'static>>, ours: &CertificateAuthority) -> Result<String, CaError> {
-    let mut seen: HashSet<_> = ours.trusted().iter().cloned().collect();
-    let others: Vec<_> = roots.into_iter().filter(is_foreign_root).filter(|root| seen.insert(root.clone())).collect();
+fn merge<'r>(
+    roots: impl IntoIterator<Item = &'r CertificateDer<'static>>,
+    ours: &CertificateAuthority,
+) -> Result<String, CaError> {
+    let mut seen: HashSet<_> = ours.trusted().iter().collect();
+    let others: Vec<_> =
+        roots.into_iter().filter(|root| is_foreign_root(root)).filter(|root| seen.insert(*root)).collect();
     if others.is_empty() {
         return Err(CaError::NoRoots);
     }
-    Ok(others.iter().chain(ours.trusted()).map(encode_pem).collect())
+    Ok(others.into_iter().chain(ours.trusted()).map(encode_pem).collect())
 }
 
 /// Whether clients can read it (OpenSSL gives up a whole file over one that it can't), and it isn't an authority that
@@ -185,13 +216,13 @@ mod tests {
         let garbage = CertificateDer::from(vec![0x30, 3, 2, 1, 1]);
         let older = older.certificate_der().clone();
         let roots = vec![one.clone(), garbage, older, two.clone(), one.clone(), ours.certificate_der().clone()];
-        assert_eq!(parse(&merge(roots, &ours).unwrap()), [one, two, ours.certificate_der().clone()]);
+        assert_eq!(parse(&merge(&roots, &ours).unwrap()), [one, two, ours.certificate_der().clone()]);
     }
 
     #[test]
     fn ours_alone_is_no_bundle() {
         let (_dir, ours) = authority();
-        let message = merge(vec![ours.certificate_der().clone()], &ours).unwrap_err().to_string();
+        let message = merge([ours.certificate_der()], &ours).unwrap_err().to_string();
         assert!(message.contains("ca-certificates") && message.contains("SSL_CERT_FILE"), "{message}");
     }
 
@@ -250,14 +281,14 @@ mod tests {
         fs::write(&corp, encode_pem(&root("Corp"))).unwrap();
         write_bundle(&path, &ours).unwrap();
         let usual = fs::read(&path).unwrap();
-        let with = bundle_for(&path, &ours, std::slice::from_ref(&corp)).unwrap();
+        let with = bundle_for(&path, &ours, &SystemRoots::load(), std::slice::from_ref(&corp)).unwrap();
         assert_ne!(with, path);
-        assert_eq!(with, bundle_for(&path, &ours, &[corp.clone(), corp, path.clone()]).unwrap());
+        assert_eq!(with, bundle_for(&path, &ours, &SystemRoots::load(), &[corp.clone(), corp, path.clone()]).unwrap());
         assert_eq!(fs::read(&path).unwrap(), usual, "others' stays as it is");
         let count = |path: &Path| parse(&fs::read_to_string(path).unwrap()).len();
         assert_eq!(count(&with), count(&path) + 1);
-        assert_eq!(bundle_for(&path, &ours, std::slice::from_ref(&path)).unwrap(), path);
-        assert_eq!(bundle_for(&path, &ours, &[]).unwrap(), path);
+        assert_eq!(bundle_for(&path, &ours, &SystemRoots::load(), std::slice::from_ref(&path)).unwrap(), path);
+        assert_eq!(bundle_for(&path, &ours, &SystemRoots::load(), &[]).unwrap(), path);
     }
 
     #[test]

@@ -4,17 +4,19 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(not(any(windows, target_vendor = "apple")))]
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
 };
-use rustls_platform_verifier::Verifier;
 
 pub use super::bundle::write_bundle;
 
-use super::bundle::{is_namewalls, system_roots_beside_named};
+use super::bundle::{SystemRoots, is_namewalls};
 use super::error::CaError;
 use super::in_force::InForce;
 use super::provider;
@@ -25,33 +27,50 @@ use super::provider;
 ///
 /// # Errors
 /// [`CaError`] when a file can't be read or holds no certificate, or there is no root at all.
-pub fn upstream_config(extra_roots: &[PathBuf], ours: &InForce) -> Result<ClientConfig, CaError> {
-    config(extra_roots, Some(ours.clone()))
+pub fn upstream_config(extra_roots: &[PathBuf], ours: &InForce, system: &SystemRoots) -> Result<ClientConfig, CaError> {
+    config(extra_roots, Some(ours.clone()), system)
 }
 
 /// As [`upstream_config`], where there is no authority of ours that anybody could misuse.
 ///
 /// # Errors
 /// As there.
-pub fn upstream_config_without_ours(extra_roots: &[PathBuf]) -> Result<ClientConfig, CaError> {
-    config(extra_roots, None)
+pub fn upstream_config_without_ours(extra_roots: &[PathBuf], system: &SystemRoots) -> Result<ClientConfig, CaError> {
+    config(extra_roots, None, system)
 }
 
-fn config(extra_roots: &[PathBuf], ours: Option<InForce>) -> Result<ClientConfig, CaError> {
+fn config(extra_roots: &[PathBuf], ours: Option<InForce>, system: &SystemRoots) -> Result<ClientConfig, CaError> {
     let mut roots = Vec::new();
     for path in extra_roots {
         roots.extend(read_roots(path)?);
     }
     let named = roots.iter().filter_map(subject_of).map(<[u8]>::to_owned).collect();
-    // The platform's verifier takes what `SSL_CERT_FILE` names in place of the system's roots, and be it one of one's own.
-    roots.extend(system_roots_beside_named());
-    let platform = Verifier::new_with_extra_roots(roots, provider()).map_err(no_roots)?;
-    let verifier = NotOurs { ours, named, platform };
+    let verifier = NotOurs { ours, named, platform: platform(roots, system)? };
     Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
+}
+
+/// Verifies as programs of this platform do, by its own code.
+#[cfg(any(windows, target_vendor = "apple"))]
+fn platform(roots: Vec<CertificateDer<'static>>, _: &SystemRoots) -> Result<Arc<dyn ServerCertVerifier>, CaError> {
+    Ok(Arc::new(rustls_platform_verifier::Verifier::new_with_extra_roots(roots, provider())?))
+}
+
+/// Elsewhere a platform has files with roots and nothing more. (The crate `rustls-platform-verifier` does the same there,
+/// and reads them again.)
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn platform(roots: Vec<CertificateDer<'static>>, system: &SystemRoots) -> Result<Arc<dyn ServerCertVerifier>, CaError> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(system.all().cloned().chain(roots));
+    if store.is_empty() {
+        return Err(CaError::NoRoots);
+    }
+    // It has roots, so it is built.
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider()).build();
+    Ok(verifier.map_err(|error| Error::General(error.to_string()))?)
 }
 
 /// An upstream showed a certificate that our own authority signed: somebody has our key, or we talk to ourselves.
@@ -89,7 +108,7 @@ struct NotOurs {
     ours: Option<InForce>,
     /// The subjects of `extra-roots`.
     named: Vec<Vec<u8>>,
-    platform: Verifier,
+    platform: Arc<dyn ServerCertVerifier>,
 }
 
 impl NotOurs {
@@ -172,19 +191,11 @@ fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaError> {
     }
     for (at, root) in roots.iter().enumerate() {
         // The verifier's own error would not say which file it was.
-        rustls::RootCertStore::empty()
+        RootCertStore::empty()
             .add(root.clone())
             .map_err(|error| not_roots(format!("certificate {}: {error}", at + 1)))?;
     }
     Ok(roots)
-}
-
-fn no_roots(error: Error) -> CaError {
-    match error {
-        // What the platform verifier says on Linux when it has loaded nothing.
-        Error::General(_) => CaError::NoRoots,
-        error => CaError::Tls(error),
-    }
 }
 
 #[cfg(test)]
@@ -200,7 +211,7 @@ mod tests {
         let (our_dir, ours) = authority();
         let (their_dir, theirs) = authority();
         let both = [our_dir.path().join("ca.pem"), their_dir.path().join("ca.pem")];
-        let client = Arc::new(upstream_config(&both, &InForce::new(ours.clone())).unwrap());
+        let client = Arc::new(upstream_config(&both, &InForce::new(ours.clone()), &SystemRoots::load()).unwrap());
 
         let upstream = Leaves::new(theirs, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
         assert!(handshake(&client, &upstream, "pypi.org").is_ok());
@@ -220,7 +231,9 @@ mod tests {
         let (_our_dir, ours) = authority();
         let (their_dir, _) = authority();
         let (_dir, stranger) = authority();
-        let client = Arc::new(upstream_config(&[their_dir.path().join("ca.pem")], &InForce::new(ours)).unwrap());
+        let client = Arc::new(
+            upstream_config(&[their_dir.path().join("ca.pem")], &InForce::new(ours), &SystemRoots::load()).unwrap(),
+        );
         let upstream = Leaves::new(stranger, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
         let refused = handshake(&client, &upstream, "pypi.org").unwrap_err();
         assert!(refused.to_string().contains("name its ca.pem in `extra-roots`"), "{refused}");
@@ -268,16 +281,19 @@ mod tests {
         }
     }
 
-    fn verifier() -> Verifier {
-        Verifier::new_with_extra_roots([], provider()).unwrap()
+    fn verifier() -> Arc<dyn ServerCertVerifier> {
+        platform(Vec::new(), &SystemRoots::load()).unwrap()
     }
 
     #[test]
     fn useless_extra_roots_are_named() {
         let (dir, ours) = authority();
         let broken = dir.path().join("corp-root.pem");
-        let message =
-            |path: &Path| upstream_config(&[path.to_owned()], &InForce::new(ours.clone())).unwrap_err().to_string();
+        let message = |path: &Path| {
+            upstream_config(&[path.to_owned()], &InForce::new(ours.clone()), &SystemRoots::load())
+                .unwrap_err()
+                .to_string()
+        };
         assert!(message(&broken).starts_with(&format!("cannot read `{}`", broken.display())));
         for contents in [
             "no certificate here",

@@ -77,8 +77,9 @@ impl Plan {
             headers.insert(ACCEPT, HeaderValue::from_static(types));
         }
         // Upstream has a tag for each coding, and ours are made of those. So a coding that the client doesn't take is
-        // asked for only where the answer is written here anyway: else one tag would stand for two bodies.
-        let written_here = *kind == Kind::Root || (matches!(kind, Kind::Page(_)) && self.wanted.is_html());
+        // asked for only where the answer is written here anyway: else one tag would stand for two bodies. Of the list of
+        // all projects, who takes no gzip is near: to inflate it would take longer than to receive it plain.
+        let written_here = matches!(kind, Kind::Page(_)) && self.wanted.is_html();
         let codings = if self.gzip || written_here { "gzip" } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         self.tags(exchange).unwrap_conditions(&mut headers);
