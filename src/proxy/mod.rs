@@ -37,7 +37,6 @@ use crate::claimed::watch::Told;
 use crate::config::reload::Look;
 use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
-use crate::name::HostName;
 use crate::net::dial::Dialer;
 use crate::net::listen::{Admission, BindError, Listener};
 use crate::policy::{CompileError, Policy};
@@ -140,11 +139,9 @@ impl Proxy {
     /// # Errors
     /// [`StartError`].
     pub async fn start(settings: Settings, policy: Policy) -> Result<Self, StartError> {
-        let hosts = settings.hosts();
         let seen = Look::at(settings.ca.files());
-        let authority = InForce::new(Arc::new(settings.ca.authority(&hosts)?));
-        let (ca, bundle) = settings.ca.public_files();
-        let (tls, leaves, bundle) = prepare_tls(&settings, &authority, &hosts, &bundle)?;
+        let ca = settings.ca.public_files().0;
+        let Prepared { authority, leaves, tls, bundle } = Prepared::of(&settings)?;
 
         let mut listeners = Vec::new();
         for address in &settings.listen {
@@ -307,22 +304,32 @@ impl Proxy {
     }
 }
 
-/// What takes milliseconds each at the start, side by side: the leaves, and what is made of the system's roots.
-fn prepare_tls(
-    settings: &Settings,
-    authority: &InForce,
-    hosts: &[HostName],
-    bundle: &Path,
-) -> Result<(rustls::ClientConfig, Leaves, PathBuf), CaError> {
-    std::thread::scope(|scope| {
-        let leaves = scope.spawn(|| Leaves::signed_by(authority.clone(), hosts));
-        let system = SystemRoots::load();
-        let upstream = upstream_config(&settings.extra_roots, authority, &system)?;
-        let bundle = bundle_for(bundle, &authority.loaded(), &system, &settings.client_roots)?;
-        // A panic there is one here: nothing is served yet.
-        let leaves = leaves.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok((upstream, leaves, bundle))
-    })
+/// What the start waits for.
+struct Prepared {
+    authority: InForce,
+    leaves: Leaves,
+    /// The way upstream.
+    tls: rustls::ClientConfig,
+    /// The bundle for clients.
+    bundle: PathBuf,
+}
+
+impl Prepared {
+    /// Reads the authority and mints the leaves while the system's roots are read, which takes as long.
+    fn of(settings: &Settings) -> Result<Self, CaError> {
+        let hosts = settings.hosts();
+        let bundle = settings.ca.public_files().1;
+        std::thread::scope(|scope| {
+            let system = scope.spawn(SystemRoots::load);
+            let authority = InForce::new(Arc::new(settings.ca.authority(&hosts)?));
+            let leaves = Leaves::signed_by(authority.clone(), &hosts)?;
+            // A panic there is one here: nothing is served yet.
+            let system = system.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let tls = upstream_config(&settings.extra_roots, &authority, &system)?;
+            let bundle = bundle_for(&bundle, &authority.loaded(), &system, &settings.client_roots)?;
+            Ok(Self { authority, leaves, tls, bundle })
+        })
+    }
 }
 
 async fn accept_all(listener: Listener, shared: Arc<Shared>, admission: Admission) {

@@ -23,16 +23,16 @@ use crate::files::{self, Readers};
 /// # Errors
 /// [`CaError::NoRoots`] when there is no root but ours.
 pub fn bundle_pem(ours: &CertificateAuthority) -> Result<String, CaError> {
-    merge(SystemRoots::load().of_system(), ours)
+    merge(&SystemRoots::load().system, ours)
 }
 
 /// The roots of this machine: some hundred files, read once for all who need them.
 #[derive(Debug)]
 pub struct SystemRoots {
-    /// What OpenSSL would take in this environment.
-    usual: Vec<CertificateDer<'static>>,
-    /// The system's, if `SSL_CERT_FILE` or `SSL_CERT_DIR` names others in their place.
-    beside: Vec<CertificateDer<'static>>,
+    /// The system's. Where it keeps them in no file that we know, what OpenSSL would take goes for them.
+    system: Vec<CertificateDer<'static>>,
+    /// What `SSL_CERT_FILE` or `SSL_CERT_DIR` names in their place.
+    named: Vec<CertificateDer<'static>>,
 }
 
 impl SystemRoots {
@@ -40,28 +40,29 @@ impl SystemRoots {
     #[must_use]
     pub fn load() -> Self {
         // Errors are of single files or entries: what could be read is what OpenSSL would have got too.
-        Self { usual: rustls_native_certs::load_native_certs().certs, beside: system_roots_beside_named() }
-    }
-
-    /// The system's roots. Where the system keeps them in no file that we know, what `SSL_CERT_FILE` names goes for them.
-    fn of_system(&self) -> &[CertificateDer<'static>] {
-        if self.beside.is_empty() { &self.usual } else { &self.beside }
+        let native = || rustls_native_certs::load_native_certs().certs;
+        let Some(bundle) = system_bundle() else { return Self { system: native(), named: Vec::new() } };
+        let environment = Environment::from_process();
+        let is_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+            .iter()
+            .any(|name| environment.var(name).is_some_and(|named| !is_systems(Path::new(&named))));
+        let folders = SYSTEM_FOLDERS.iter().map(PathBuf::from).filter(|folder| folder.is_dir());
+        let mut seen = HashSet::new();
+        let system =
+            roots_in(std::iter::once(bundle).chain(folders)).filter(|root| seen.insert(root.clone())).collect();
+        Self { system, named: if is_named { native() } else { Vec::new() } }
     }
 
     /// All of them: who is told by `SSL_CERT_FILE` whom to trust knows no less than the system does.
     pub(super) fn all(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
-        self.usual.iter().chain(&self.beside)
+        self.system.iter().chain(&self.named)
     }
 }
 
-fn system_roots_beside_named() -> Vec<CertificateDer<'static>> {
-    let environment = Environment::from_process();
-    let names_others =
-        |name, known: &[&str]| environment.var(name).is_some_and(|named| !known.iter().any(|known| named == *known));
-    let is_named = names_others("SSL_CERT_FILE", &SYSTEM) || names_others("SSL_CERT_DIR", &SYSTEM_FOLDERS);
-    let Some(bundle) = system_bundle().filter(|_| is_named) else { return Vec::new() };
-    let folders = SYSTEM_FOLDERS.iter().map(PathBuf::from).filter(|folder| folder.is_dir());
-    roots_in(&std::iter::once(bundle).chain(folders).collect::<Vec<_>>()).collect()
+/// Whether this is a file or folder whose roots are the system's anyway.
+fn is_systems(path: &Path) -> bool {
+    system_bundle().is_some_and(|bundle| bundle == path)
+        || SYSTEM_FOLDERS.iter().any(|folder| Path::new(folder) == path)
 }
 
 /// Writes `bundle.pem` (the system's roots, and `ours`) to `path`, atomically, if it differs.
@@ -102,12 +103,11 @@ pub fn bundle_for(
     system: &SystemRoots,
     own: &[PathBuf],
 ) -> Result<PathBuf, CaError> {
-    let roots = system.of_system();
+    let own: Vec<_> = roots_in(own.iter().filter(|own| !is_systems(own))).collect();
     if own.is_empty() {
-        return replace_if_it_differs(path, &merge(roots, ours)?).map(|()| path.to_owned());
+        return replace_if_it_differs(path, &merge(&system.system, ours)?).map(|()| path.to_owned());
     }
-    let own: Vec<_> = roots_in(own).collect();
-    let (usual, all) = (merge(roots, ours), merge(roots.iter().chain(&own), ours)?);
+    let (usual, all) = (merge(&system.system, ours), merge(system.system.iter().chain(&own), ours)?);
     if usual.is_ok_and(|usual| usual == all) {
         return replace_if_it_differs(path, &all).map(|()| path.to_owned());
     }
@@ -145,13 +145,14 @@ fn write_named(folder: &Path, bundle: &str) -> Result<PathBuf, CaError> {
 /// As [`write_bundle`].
 pub fn rewrite_bundle(path: &Path, ours: &CertificateAuthority, own: &[PathBuf]) -> Result<(), CaError> {
     let own: Vec<_> = roots_in(own).collect();
-    replace_if_it_differs(path, &merge(SystemRoots::load().of_system().iter().chain(&own), ours)?)
+    replace_if_it_differs(path, &merge(SystemRoots::load().system.iter().chain(&own), ours)?)
 }
 
 /// All certificates in these files and folders.
-fn roots_in(own: &[PathBuf]) -> impl Iterator<Item = CertificateDer<'static>> {
-    own.iter().flat_map(|own| {
-        let (file, folder) = if own.is_dir() { (None, Some(own.as_path())) } else { (Some(own.as_path()), None) };
+fn roots_in(own: impl IntoIterator<Item: AsRef<Path>>) -> impl Iterator<Item = CertificateDer<'static>> {
+    own.into_iter().flat_map(|own| {
+        let own = own.as_ref();
+        let (file, folder) = if own.is_dir() { (None, Some(own)) } else { (Some(own), None) };
         rustls_native_certs::load_certs_from_paths(file, folder).certs
     })
 }
