@@ -18,6 +18,11 @@ pub(crate) fn resident(root: u32) -> u64 {
     tree(root).into_iter().filter_map(|id| status(id, "VmRSS:")).sum()
 }
 
+/// What of that is no file's that others map, too, such as the program itself.
+pub(crate) fn own(root: u32) -> u64 {
+    tree(root).into_iter().filter_map(|id| status(id, "RssAnon:")).sum()
+}
+
 /// The most that [`resident`] has been since [`forget_peak`].
 pub(crate) fn peak(root: u32) -> u64 {
     tree(root).into_iter().filter_map(|id| status(id, "VmHWM:")).sum()

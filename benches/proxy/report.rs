@@ -32,9 +32,12 @@ pub(crate) struct Contestant {
     pub(crate) hides: bool,
     /// Until it listened.
     pub(crate) start: Option<f64>,
-    /// Memory before the first request, and after so many.
+    /// Memory before the first request, and after so many: all that is resident, and what of it is its own. (Of the rest,
+    /// most is the program's file, as far as the kernel has it at hand.)
     pub(crate) idle: Option<f64>,
+    pub(crate) own: Option<f64>,
     pub(crate) after: Option<f64>,
+    pub(crate) own_after: Option<f64>,
     pub(crate) requests: f64,
 }
 
@@ -100,6 +103,8 @@ impl Contestant {
             hides: false,
             start: None,
             idle: None,
+            own: None,
+            own_after: None,
             after: None,
             requests: 0.0,
         }
@@ -214,11 +219,18 @@ fn print_patience(run: &Run) {
 }
 
 fn print_standing(run: &Run) {
-    println!("\n{:<20}{:>12}{:>10}{:>10}  after requests", "", "listens in", "idle MB", "then MB");
+    println!(
+        "\n{:<20}{:>12}{:>18}{:>18}  after requests of a small page",
+        "", "listens in", "idle MB (own)", "then MB (own)"
+    );
     for contestant in run.contestants.iter().skip(1) {
-        let megabytes = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.1}"));
-        let (start, idle, after) = (maybe(contestant.start), megabytes(contestant.idle), megabytes(contestant.after));
-        println!("  {:<18}{start:>12}{idle:>10}{after:>10}  {:.0}", contestant.name, contestant.requests);
+        let megabytes = |all: Option<f64>, own: Option<f64>| {
+            all.zip(own).map_or_else(String::new, |(all, own)| format!("{all:.1} ({own:.1})"))
+        };
+        let idle = megabytes(contestant.idle, contestant.own);
+        let after = megabytes(contestant.after, contestant.own_after);
+        let start = maybe(contestant.start);
+        println!("  {:<18}{start:>12}{idle:>18}{after:>18}  {:.0}", contestant.name, contestant.requests);
     }
 }
 

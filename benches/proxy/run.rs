@@ -31,6 +31,19 @@ pub(crate) fn measure(options: &Options) -> Result<Run> {
     let mut contestants = vec![Contestant::direct()];
     contestants.extend(peers.iter().map(contestant));
     let rounds = if options.quick { 1 } else { 2 };
+    // Before the rows: of small pages alone, from its start.
+    if let Some(row) = rows::endurance(options) {
+        for (peer, contestant) in peers.iter().zip(contestants.iter_mut().skip(1)) {
+            eprintln!("{} after many requests", contestant.name);
+            match figures(&stage, &row, Some(peer), false) {
+                Ok(figures) => {
+                    contestant.requests = figures.requests;
+                    (contestant.after, contestant.own_after) = (Some(peer.resident()), Some(peer.own()));
+                }
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+    }
     let mut lines: Vec<_> =
         rows::all(options).into_iter().map(|row| (Line::of(&row, contestants.len()), row)).collect();
     for round in 1..=rounds {
@@ -41,15 +54,6 @@ pub(crate) fn measure(options: &Options) -> Result<Run> {
             for index in order {
                 let between = index.checked_sub(1).map(|peer| &peers[peer]);
                 line.add(index, figures(&stage, row, between, round == 1));
-            }
-        }
-    }
-    if let Some(row) = rows::endurance(options) {
-        for (peer, contestant) in peers.iter().zip(contestants.iter_mut().skip(1)) {
-            eprintln!("{} after many requests", contestant.name);
-            match figures(&stage, &row, Some(peer), false) {
-                Ok(figures) => (contestant.requests, contestant.after) = (figures.requests, Some(peer.resident())),
-                Err(error) => eprintln!("{error}"),
             }
         }
     }
@@ -67,7 +71,9 @@ fn contestant(peer: &Peer) -> Contestant {
         hides: peer.plan.hides,
         start: Some(peer.start),
         idle: Some(peer.resident()),
+        own: Some(peer.own()),
         after: None,
+        own_after: None,
         requests: 0.0,
     }
 }

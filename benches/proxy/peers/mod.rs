@@ -86,6 +86,11 @@ impl Peer {
         self.child.id()
     }
 
+    /// Resident megabytes that are its own.
+    pub(crate) fn own(&self) -> f64 {
+        measure::own(self.id()) as f64 / 1e6
+    }
+
     /// Resident megabytes.
     pub(crate) fn resident(&self) -> f64 {
         measure::resident(self.id()) as f64 / 1e6
