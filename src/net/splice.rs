@@ -40,12 +40,12 @@ impl Pipe {
     }
 }
 
-/// Waits for bytes of `from`, and moves what is there to `to`; how much that was, 0 at the end. `None` if there is something
+/// Waits for bytes of `from`, and moves what is there to `to`, telling `moved` of each part; how much that was, 0 at the end. `None` if there is something
 /// and no pipe can be had for it: there may be no file descriptor left.
 ///
 /// # Errors
 /// Those of either socket. Dropped in between, what was under way is lost with its pipe.
-pub(super) async fn some(from: &TcpStream, to: &TcpStream) -> io::Result<Option<usize>> {
+pub(super) async fn some(from: &TcpStream, to: &TcpStream, moved: impl Fn(usize)) -> io::Result<Option<usize>> {
     let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
     let taken = from
         .async_io(Interest::READABLE, || {
@@ -63,11 +63,12 @@ pub(super) async fn some(from: &TcpStream, to: &TcpStream) -> io::Result<Option<
     let Some((pipe, length)) = taken else { return Ok(None) };
     let mut left = length;
     while left > 0 {
-        let moved = to.async_io(Interest::WRITABLE, || Ok(splice(&pipe.out, None, to, None, left, flags)?)).await?;
-        if moved == 0 {
+        let part = to.async_io(Interest::WRITABLE, || Ok(splice(&pipe.out, None, to, None, left, flags)?)).await?;
+        if part == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
-        left -= moved;
+        moved(part);
+        left -= part;
     }
     pipe.give_back();
     Ok(Some(length))
@@ -93,7 +94,7 @@ mod tests {
         let moving = async {
             let mut all = 0;
             loop {
-                match some(&near, &far).await.unwrap().unwrap() {
+                match some(&near, &far, |_| {}).await.unwrap().unwrap() {
                     0 => break drop(far),
                     length => all += length,
                 }
@@ -117,12 +118,12 @@ mod tests {
         let mut failed = false;
         while !failed {
             client.write_all(b"for nobody").await.unwrap();
-            failed = some(&near, &far).await.is_err();
+            failed = some(&near, &far, |_| {}).await.is_err();
         }
         let (mut client, near) = connected().await;
         let (far, mut server) = connected().await;
         client.write_all(b"other").await.unwrap();
-        assert_eq!(some(&near, &far).await.unwrap(), Some(5));
+        assert_eq!(some(&near, &far, |_| {}).await.unwrap(), Some(5));
         let mut received = [0; 5];
         server.read_exact(&mut received).await.unwrap();
         assert_eq!(&received, b"other");

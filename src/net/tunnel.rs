@@ -69,16 +69,9 @@ const ENDED: u64 = 1 << 63;
 
 impl Direction {
     async fn copy(&self, early: Bytes, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
-        to.write_all(&early).await?;
-        self.add(early.len());
+        self.write(&early, &mut to).await?;
         drop(early);
-        loop {
-            let length = self.some(&mut from, &mut to).await?;
-            if length == 0 {
-                break;
-            }
-            self.add(length);
-        }
+        while self.some(&mut from, &mut to).await? > 0 {}
         self.0.fetch_or(ENDED, Ordering::Relaxed);
         // The other side learns that no more will come, and may still answer (half-close).
         match to.shutdown().await {
@@ -91,15 +84,28 @@ impl Direction {
     async fn some(&self, from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> io::Result<usize> {
         #[cfg(target_os = "linux")]
         if self.bytes() > BULK
-            && let Some(length) = splice::some(from.as_ref(), to.as_ref()).await?
+            && let Some(length) = splice::some(from.as_ref(), to.as_ref(), |part| self.add(part)).await?
         {
             return Ok(length);
         }
         let piece = scratch::read(from).await?;
-        to.write_all(&piece).await?;
+        self.write(&piece, to).await?;
         let length = piece.len();
         scratch::give_back(piece);
         Ok(length)
+    }
+
+    /// Writes all of `piece`. Each part counts at once: a slow reader doesn't stand still.
+    async fn write(&self, mut piece: &[u8], to: &mut WriteHalf<'_>) -> io::Result<()> {
+        while !piece.is_empty() {
+            let length = to.write(piece).await?;
+            if length == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.add(length);
+            piece = piece.get(length..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn add(&self, length: usize) {

@@ -8,20 +8,25 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::ETAG;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use self::freshness::{Freshness, Wish};
 use super::exchange::Fired;
 use crate::policy::Policy;
 
-/// What an entry costs beside its body: its fields, its key, and its place.
-const OVERHEAD: u64 = 2048;
+/// What an entry costs beside what is in it: its place, and the tables of its fields.
+const OVERHEAD: usize = 2048;
+
+/// How long one waits for what another has asked for: an origin server that keeps one waiting may answer the next at once.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What entries are expected to have, on average: only so that the table has about the right size.
 const EXPECTED: u64 = 32 * 1024;
@@ -34,9 +39,14 @@ pub(super) struct Pages {
     flights: Mutex<HashMap<Key, watch::Receiver<Flight>>>,
 }
 
-/// One text for all that makes a difference: URL, representation, coding, and the policy's fingerprint.
+/// All that makes a difference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(pub(super) String);
+pub(super) struct Key {
+    /// The policy's fingerprint, the representation, and the URL, in one text.
+    pub(super) text: String,
+    /// Whether the client takes gzip.
+    pub(super) gzip: bool,
+}
 
 /// A page as it is sent. Cheap to clone, but for its fields.
 #[derive(Clone, Debug)]
@@ -71,6 +81,8 @@ pub(super) enum Turn<'c> {
     Alone,
     /// It wants nothing but what is here, and that isn't.
     Absent,
+    /// Upstream has just said, to another request, that the page with the tag in these fields of ours is the page.
+    Unchanged(Arc<HeaderMap>),
 }
 
 /// The duty of asking upstream. Dropped without a word, another request takes it over.
@@ -83,11 +95,13 @@ pub(super) struct Lead<'c> {
 }
 
 /// What those who wait are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Flight {
     UnderWay,
     /// The page is here.
     Landed,
+    /// The page is the one that the client who asked has, and nobody else.
+    Unchanged(Arc<HeaderMap>),
     /// There is nothing that another one could use.
     NotKept,
 }
@@ -121,7 +135,8 @@ impl Pages {
         self.kept.as_ref().map_or(0, Cache::weight)
     }
 
-    /// How a request for `key` that wishes so comes to its page under `policy`. Waits while another one asks.
+    /// How a request for `key` that wishes so comes to its page under `policy`. Waits while another one asks, but not for
+    /// long.
     pub(super) async fn turn(&self, key: Key, wish: &Wish, policy: &Arc<Policy>) -> Turn<'_> {
         let arrived = Instant::now();
         let mut landed = false;
@@ -141,15 +156,18 @@ impl Pages {
                 Entry::Vacant(place) => {
                     let (landing, flight) = watch::channel(Flight::UnderWay);
                     place.insert(flight);
-                    return Turn::Lead(Lead { pages: self, key, landing, stale: stored });
+                    // Without a tag it can't be asked about.
+                    let stale = stored.filter(|stored| stored.terms.contains_key(ETAG));
+                    return Turn::Lead(Lead { pages: self, key, landing, stale });
                 }
             };
-            let outcome = flight.wait_for(|flight| *flight != Flight::UnderWay).await.map(|flight| *flight);
-            match outcome {
-                Ok(Flight::NotKept) => return Turn::Alone,
-                Ok(_) => landed = true,
+            let over = flight.wait_for(|flight| !matches!(flight, Flight::UnderWay));
+            match timeout(PATIENCE, over).await.map(|flight| flight.map(|flight| flight.clone())) {
+                Err(_) | Ok(Ok(Flight::NotKept)) => return Turn::Alone,
+                Ok(Ok(Flight::Unchanged(fields))) => return Turn::Unchanged(fields),
+                Ok(Ok(Flight::Landed | Flight::UnderWay)) => landed = true,
                 // Whoever asked has gone: the next one asks.
-                Err(_gone) => {}
+                Ok(Err(_gone)) => {}
             }
         }
     }
@@ -158,11 +176,14 @@ impl Pages {
         self.kept.as_ref()?.get(key).filter(|page| Arc::ptr_eq(&page.policy, policy))
     }
 
+    /// Whether `page` is kept: there may have been no room for it.
+    pub(super) fn keeps(&self, key: &Key, page: &Arc<Stored>) -> bool {
+        self.kept.as_ref().and_then(|kept| kept.peek(key)).is_some_and(|kept| Arc::ptr_eq(&kept, page))
+    }
+
     /// Puts `packed` in the place of `plain`, if that is still there.
     pub(super) fn replace(&self, key: &Key, plain: &Arc<Stored>, packed: Arc<Stored>) {
-        if let Some(kept) = &self.kept
-            && kept.peek(key).is_some_and(|present| Arc::ptr_eq(&present, plain))
-        {
+        if let Some(kept) = self.kept.as_ref().filter(|_| self.keeps(key, plain)) {
             kept.insert(key.clone(), packed);
         }
     }
@@ -185,9 +206,14 @@ impl Lead<'_> {
         self.landing.send_replace(Flight::Landed);
     }
 
-    /// There is nothing to keep, and what was kept is not the page any more.
-    pub(super) fn give_up(self) {
-        if let Some(kept) = &self.pages.kept {
+    /// The client's own copy is the page, which is not here; `fields` tell its tag.
+    pub(super) fn unchanged(self, fields: Arc<HeaderMap>) {
+        self.landing.send_replace(Flight::Unchanged(fields));
+    }
+
+    /// There is nothing to keep; `gone` says that what was kept is not the page any more.
+    pub(super) fn give_up(self, gone: bool) {
+        if let Some(kept) = self.pages.kept.as_ref().filter(|_| gone) {
             kept.remove(&self.key);
         }
         self.landing.send_replace(Flight::NotKept);
@@ -211,15 +237,15 @@ impl fmt::Debug for Pages {
 struct Weight;
 
 impl Weighter<Key, Arc<Stored>> for Weight {
-    fn weight(&self, key: &Key, page: &Arc<Stored>) -> u64 {
-        (page.page.body.len() + key.0.len()) as u64 + OVERHEAD
+    fn weight(&self, key: &Key, stored: &Arc<Stored>) -> u64 {
+        let fields = stored.page.headers.iter().chain(&stored.terms);
+        let fields: usize = fields.map(|(name, value)| name.as_str().len() + value.len()).sum();
+        (stored.page.body.len() + fields + key.text.len() + OVERHEAD) as u64
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http::HeaderValue;
     use http::header::CACHE_CONTROL;
     use time::macros::date;
@@ -231,7 +257,9 @@ mod tests {
     }
 
     fn page(policy: &Arc<Policy>, body: Vec<u8>) -> Arc<Stored> {
-        let terms = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("max-age=60"))]);
+        let fields = [(CACHE_CONTROL, "max-age=60"), (ETAG, "\"x\"")];
+        let terms: HeaderMap =
+            fields.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect();
         let now = time::OffsetDateTime::UNIX_EPOCH;
         Arc::new(Stored {
             policy: Arc::clone(policy),
@@ -242,7 +270,7 @@ mod tests {
     }
 
     fn key(name: &str) -> Key {
-        Key(name.to_owned())
+        Key { text: name.to_owned(), gzip: false }
     }
 
     async fn lead<'p>(pages: &'p Pages, name: &str, policy: &Arc<Policy>) -> Lead<'p> {
@@ -277,7 +305,7 @@ mod tests {
         let leading = lead(&pages, "a", &policy).await;
         let (turn, ()) = tokio::join!(pages.turn(key("a"), &wish, &policy), async { drop(leading) });
         let Turn::Lead(leading) = turn else { panic!("nobody asks") };
-        let (turn, ()) = tokio::join!(pages.turn(key("a"), &wish, &policy), async { leading.give_up() });
+        let (turn, ()) = tokio::join!(pages.turn(key("a"), &wish, &policy), async { leading.give_up(true) });
         assert!(matches!(turn, Turn::Alone));
         assert!(pages.flights().is_empty());
     }
@@ -288,6 +316,15 @@ mod tests {
         lead(&pages, "a", &policy).await.land(page(&policy, b"body".to_vec()));
         tokio::time::advance(Duration::from_secs(61)).await;
         assert!(lead(&pages, "a", &policy).await.stale.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_long_for_another() {
+        let (pages, policy, wish) = (Pages::new(1 << 20), policy(), Wish::default());
+        let _asking = lead(&pages, "a", &policy).await;
+        let begun = Instant::now();
+        assert!(matches!(pages.turn(key("a"), &wish, &policy).await, Turn::Alone));
+        assert_eq!(begun.elapsed().as_secs(), PATIENCE.as_secs());
     }
 
     #[tokio::test]

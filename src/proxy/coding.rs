@@ -93,6 +93,8 @@ pub(super) async fn pack(plain: &[u8]) -> Option<Bytes> {
         }
         tokio::task::yield_now().await;
     }
+    // It is kept: with no more memory than it has bytes.
+    packed.shrink_to_fit();
     Some(packed.into())
 }
 

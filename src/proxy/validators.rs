@@ -44,6 +44,12 @@ impl Tags {
     }
 }
 
+/// Whether two tags are the same, strong or weak (RFC 9110 section 8.8.3.2).
+pub(super) fn are_same(one: &HeaderValue, other: &HeaderValue) -> bool {
+    let named = |tag: &HeaderValue| tag.to_str().ok().and_then(opaque).map(|(_, named)| named.to_owned());
+    named(one).is_some() && named(one) == named(other)
+}
+
 /// Whether a condition of the client's names `tag`, strong or weak (RFC 9110 section 13.1.2). `*` names none: whoever
 /// has something, of whatever rules, is not told that it is the page.
 pub(super) fn is_named(request: &HeaderMap, tag: &HeaderValue) -> bool {

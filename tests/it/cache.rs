@@ -327,6 +327,168 @@ async fn who_waits_is_answered_though_the_one_who_asked_goes() {
     assert_eq!(answer.status, 200);
 }
 
+/// A page named as a coding is.
+#[tokio::test]
+async fn who_takes_no_gzip_gets_none_whatever_the_project_is_called() {
+    let files = (0..40).fold(Project::new("indexed-gzip"), |project, number| {
+        let name = format!("indexed_gzip-{number}.tar.gz");
+        project.file(namewall::demo::Artifact::raw(&name, &number.to_string(), "x"))
+    });
+    let odd = namewall::demo::Artifact::raw("acme_core-1.0.tar.gz", "1.0", "x");
+    let world = World::with(StandIn::builder().project(files.file(odd)), RULES).await;
+    for _ in 0..3 {
+        let answer = world.get("/simple/indexed-gzip/").await;
+        assert_eq!(answer.header("content-encoding"), "");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(asked(&world), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_have_the_page_are_one_question_upstream() {
+    let builder = StandIn::builder().responder(|asked| {
+        std::thread::sleep(Duration::from_millis(300));
+        let response = Response::builder().header("content-type", JSON).header("etag", "\"v1\"");
+        match asked.header("if-none-match") {
+            Some("\"v1\"") => response.status(304).body(full("")),
+            _ => response.header("cache-control", "max-age=60").body(full(MIXED)),
+        }
+        .ok()
+    });
+    let world = World::with(builder, RULES).await;
+    let tag = world.ask(ask().header("cache-control", "no-store")).await.header("etag").to_owned();
+    world.standin.forget();
+    let (world, begun) = (Arc::new(world), std::time::Instant::now());
+    let clients: Vec<_> = (0..12)
+        .map(|number| {
+            // One of them has no copy.
+            let ask = if number == 5 { ask() } else { ask().header("if-none-match", tag.as_str()) };
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { (number, world.ask(ask).await) })
+        })
+        .collect();
+    for client in clients {
+        let (number, answer) = client.await.unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("etag")),
+            (if number == 5 { 200 } else { 304 }, tag.as_str())
+        );
+    }
+    assert!(asked(&world) <= 2 && begun.elapsed() < Duration::from_secs(3), "{} {:?}", asked(&world), begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_304_counts_with_all_its_lines_and_for_the_page_that_it_names() {
+    // What the answer to the second question says, whether that was conditional, and whether the third is asked, too.
+    type Fields = &'static [(&'static str, &'static str)];
+    let cases: [(Fields, usize); 5] = [
+        (&[("cache-control", "public, max-age=600"), ("etag", "\"v1\"")], 2),
+        (&[("cache-control", "public, max-age=600"), ("cache-control", "no-store")], 3),
+        (&[("cache-control", "max-age=600"), ("vary", "Accept"), ("vary", "Cookie")], 3),
+        (&[("cache-control", "max-age=600"), ("set-cookie", "a=b")], 3),
+        // It is about another page: that is fetched.
+        (&[("cache-control", "max-age=600"), ("etag", "\"v2\"")], 3),
+    ];
+    for (fields, expected) in cases {
+        let builder = StandIn::builder().responder(move |asked| {
+            let conditional = asked.header("if-none-match").is_some();
+            let mut response = Response::builder().header("content-type", JSON);
+            if !conditional {
+                return response.header("cache-control", "max-age=0").header("etag", "\"v1\"").body(full(MIXED)).ok();
+            }
+            for (name, value) in fields {
+                response = response.header(*name, *value);
+            }
+            response.status(304).body(full("")).ok()
+        });
+        let world = World::with(builder, RULES).await;
+        let first = world.ask(ask()).await;
+        for _ in 0..2 {
+            let next = world.ask(ask()).await;
+            assert_eq!((next.status.as_u16(), next.bytes()), (200, first.bytes()), "{fields:?}");
+        }
+        let log = world.standin.log();
+        assert_eq!(log[1].header("if-none-match"), Some("\"v1\""), "{fields:?}");
+        // The one that names another page: asked about, fetched, and asked about again, and fetched.
+        let expected = if fields.contains(&("etag", "\"v2\"")) { expected + 2 } else { expected };
+        assert_eq!(log.len(), expected, "{fields:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_a_tag_is_not_revived_by_a_304_about_the_clients_own() {
+    let count = AtomicUsize::new(0);
+    let builder = StandIn::builder().responder(move |asked| {
+        let response = Response::builder().header("content-type", JSON);
+        match (count.fetch_add(1, Ordering::Relaxed), asked.header("if-none-match")) {
+            (0, _) => response.header("cache-control", "max-age=1").body(full(MIXED)),
+            (_, Some(_)) => response.status(304).header("cache-control", "max-age=600").body(full("")),
+            _ => response.header("etag", "\"v2\"").body(full(MIXED.replace("six-1.0", "six-2.0"))),
+        }
+        .ok()
+    });
+    let world = World::with(builder, RULES).await;
+    assert!(world.ask(ask()).await.text().contains("six-1.0"));
+    let new = world.ask(ask().header("cache-control", "no-store")).await;
+    assert!(new.text().contains("six-2.0"));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(world.ask(ask().header("if-none-match", new.header("etag"))).await.status, 304);
+    assert!(world.ask(ask()).await.text().contains("six-2.0"));
+}
+
+#[tokio::test]
+async fn what_a_field_that_nobody_knows_says_is_nobody_elses() {
+    let builder = StandIn::builder().responder(|asked| {
+        let outside = asked.header("x-outside-url").unwrap_or("https://files.pythonhosted.org");
+        let page = MIXED.replace("https://files.pythonhosted.org", outside);
+        Response::builder().header("content-type", JSON).header("cache-control", "max-age=600").body(full(page)).ok()
+    });
+    let world = World::with(builder, RULES).await;
+    assert!(world.ask(ask().header("x-outside-url", "https://evil.example")).await.text().contains("evil.example"));
+    assert!(!world.ask(ask()).await.text().contains("evil.example"));
+    // Nor is what is kept for those who might have shown who they are.
+    for token in ["private-token", "x-jfrog-art-api", "origin"] {
+        world.ask(ask().header(token, "x")).await;
+    }
+    assert_eq!(asked(&world), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_does_not_come_holds_up_nobody_for_long() {
+    let count = AtomicUsize::new(0);
+    let builder = StandIn::builder().responder(move |_| {
+        let pause = if count.fetch_add(1, Ordering::Relaxed) == 0 { 20_000 } else { 0 };
+        let (one, other) = MIXED.split_at(100);
+        let body = pieces([one, other], Duration::from_millis(pause));
+        Response::builder().header("content-type", JSON).header("cache-control", "max-age=60").body(body).ok()
+    });
+    let world = Arc::new(World::with(builder, RULES).await);
+    let leading = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move { world.ask(ask()).await }
+    });
+    while asked(&world) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let begun = std::time::Instant::now();
+    assert_eq!(world.ask(ask()).await.status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    leading.abort();
+}
+
+#[tokio::test]
+async fn what_upstream_keeps_from_caches_is_kept_from_the_clients_too() {
+    for (said, passed_on) in
+        [("no-store", "no-store"), ("private, max-age=5", "private, no-cache"), ("max-age=5", "no-cache")]
+    {
+        let builder = StandIn::builder().responder(move |_| {
+            Response::builder().header("content-type", JSON).header("cache-control", said).body(full(MIXED)).ok()
+        });
+        let world = World::with(builder, RULES).await;
+        assert_eq!(world.ask(ask()).await.header("cache-control"), passed_on);
+    }
+}
+
 #[tokio::test]
 async fn what_fails_is_not_kept_and_takes_nobodys_place() {
     let count = AtomicUsize::new(0);

@@ -24,7 +24,10 @@ impl Directives {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut read = Self::default();
         for value in headers.get_all(CACHE_CONTROL) {
-            for directive in split(&String::from_utf8_lossy(value.as_bytes())) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            // What two readers could read differently is kept by neither.
+            read.no_store |= value.contains('\\') || value.matches('"').count() % 2 == 1;
+            for directive in split(&value) {
                 read.add(directive);
             }
         }
@@ -66,7 +69,7 @@ fn delta(text: &str) -> Duration {
     Duration::from_secs(u64::from(digits.parse().unwrap_or(u32::MAX >> 1).min(u32::MAX >> 1)))
 }
 
-/// The directives of a field. A comma may stand inside quotes.
+/// The directives of a field. A comma may stand inside quotes, which are whole and have no escape in them.
 fn split(value: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     value

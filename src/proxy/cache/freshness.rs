@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{AGE, AUTHORIZATION, COOKIE, DATE, ETAG, EXPIRES, HeaderName, SET_COOKIE, VARY};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 
 use super::directives::Directives;
@@ -16,6 +15,8 @@ pub(crate) struct Freshness {
     received: Instant,
     /// Its age when it was received.
     age: Duration,
+    /// What its sender said of that: how long caches on the way had kept it.
+    told: Duration,
     lifetime: Duration,
 }
 
@@ -65,8 +66,7 @@ impl Freshness {
         // When it arrived it was as old as it says, and on its way since we asked (section 4.2.3).
         let date = date(headers, &DATE);
         let apparent = date.map_or(Duration::ZERO, |date| (now - date).try_into().unwrap_or_default());
-        let told = headers.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u32>().ok());
-        let told = Duration::from_secs(told.unwrap_or_default().into());
+        let told = headers.get(AGE).map_or(Duration::ZERO, |age| told_age(age.to_str().unwrap_or_default()));
         let age = apparent.max(told + received.saturating_duration_since(asked));
         // Nothing is guessed (section 4.2.2): what says no lifetime is asked about each time.
         let lifetime = said.s_maxage.or(said.max_age).unwrap_or_else(|| {
@@ -74,7 +74,7 @@ impl Freshness {
             expires.map_or(Duration::ZERO, |expires| (expires - date.unwrap_or(now)).try_into().unwrap_or_default())
         });
         let lifetime = if said.no_cache { Duration::ZERO } else { lifetime };
-        (lifetime > age || headers.contains_key(ETAG)).then_some(Self { received, age, lifetime })
+        (lifetime > age || headers.contains_key(ETAG)).then_some(Self { received, age, told, lifetime })
     }
 
     /// The `Age` at `now`.
@@ -84,13 +84,16 @@ impl Freshness {
 
     /// Whether it answers a question that wishes so, and came when it was `arrived`.
     pub(crate) fn satisfies(&self, wish: &Wish, arrived: Instant, now: Instant) -> bool {
-        // Nothing newer could be had: it was received after the question.
-        if self.received >= arrived {
-            return true;
-        }
+        // Somebody else's question went upstream, but there is nothing newer.
+        let is_new = self.received >= arrived;
         let age = self.age(now);
-        let fresh = age + wish.min_fresh < self.lifetime;
-        fresh && !wish.revalidated && wish.max_age.is_none_or(|most| age <= most && most > Duration::ZERO)
+        // The time that a new one was on its way is none that anybody could have spared.
+        let young_enough = match wish.max_age {
+            Some(most) if is_new => self.told <= most,
+            Some(most) => age <= most && most > Duration::ZERO,
+            None => true,
+        };
+        age + wish.min_fresh < self.lifetime && young_enough && (is_new || !wish.revalidated)
     }
 }
 
@@ -99,8 +102,16 @@ fn is_part_of_every_key(field: &str) -> bool {
     field.is_empty() || ["accept", "accept-encoding"].iter().any(|part| field.eq_ignore_ascii_case(part))
 }
 
+/// An `Age`: of several the first, and what can't be read or counted is very old (section 5.1).
+fn told_age(text: &str) -> Duration {
+    let first = text.split(',').next().unwrap_or_default().trim();
+    let seconds = first.parse::<u32>().unwrap_or(u32::MAX).min(u32::MAX >> 1);
+    Duration::from_secs(seconds.into())
+}
+
+/// A date in any of its three forms (RFC 9110 section 5.6.7).
 fn date(headers: &HeaderMap, name: &HeaderName) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(headers.get(name)?.to_str().ok()?.trim(), &Rfc2822).ok()
+    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?.trim()).ok().map(OffsetDateTime::from)
 }
 
 /// `Expires`; what is no date (`0` is common) has expired (section 5.3).
@@ -148,8 +159,15 @@ mod tests {
                 &[("cache-control", "max-age=600"), ("age", "9"), ("date", "Mon, 23 Nov 2026 09:59:00 GMT")],
                 Some((60, 600)),
             ),
+            (&[("cache-control", "max-age=600"), ("age", "60, 0")], Some((60, 600))),
+            (&[("cache-control", "max-age=600"), ("date", "Monday, 23-Nov-26 09:59:00 GMT")], Some((60, 600))),
+            (&[("cache-control", "max-age=600"), ("date", "Mon Nov 23 09:59:00 2026")], Some((60, 600))),
             // Of no use without a tag to ask about it.
             (&[("cache-control", "max-age=600"), ("age", "600")], None),
+            (&[("cache-control", "max-age=600"), ("age", "99999999999")], None),
+            (&[("cache-control", "max-age=600"), ("age", "old")], None),
+            (&[("cache-control", "max-age=600, x=\"no-store")], None),
+            (&[("cache-control", "max-age=600, x=\"\\\"\", no-store")], None),
             (&[("cache-control", "no-cache, max-age=600")], None),
             (&[("expires", "0")], None),
             (&[], None),
@@ -224,8 +242,14 @@ mod tests {
     async fn what_came_after_the_question_is_as_new_as_can_be() {
         let arrived = Instant::now();
         tokio::time::advance(Duration::from_millis(5)).await;
-        let answer = Freshness::of(&headers(&[("etag", "\"x\"")]), Instant::now(), NOW).unwrap();
-        let wish = Wish::of(&headers(&[("cache-control", "no-cache")])).unwrap();
-        assert!(answer.satisfies(&wish, arrived, Instant::now()));
+        let satisfied = |answer: &'static str, question: &'static str| {
+            let answer =
+                Freshness::of(&headers(&[("etag", "\"x\""), ("cache-control", answer)]), arrived, NOW).unwrap();
+            let wish = Wish::of(&headers(&[("cache-control", question)])).unwrap();
+            answer.satisfies(&wish, arrived, Instant::now())
+        };
+        assert!(satisfied("max-age=60", "no-cache") && satisfied("max-age=60", "max-age=0"));
+        // What must be asked about each time is nobody else's answer, and what is too old is too old.
+        assert!(!satisfied("no-cache", "") && !satisfied("max-age=0", "") && !satisfied("max-age=60", "min-fresh=60"));
     }
 }

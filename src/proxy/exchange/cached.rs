@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{
     AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName,
-    HeaderValue, VARY,
+    HeaderValue, SET_COOKIE, VARY,
 };
 use http::{Method, Response, StatusCode};
 use time::OffsetDateTime;
@@ -15,7 +16,7 @@ use super::super::cache::freshness::{Freshness, Wish};
 use super::super::cache::{Key, Lead, Page, Stored, Turn};
 use super::super::coding::{Coding, pack};
 use super::super::validators;
-use super::plan::Plan;
+use super::plan::{Condition, Plan};
 use super::{Exchange, pages};
 use crate::pypi::resource::Kind;
 use crate::telemetry::metrics::CacheResult;
@@ -41,6 +42,7 @@ pub(super) struct Keeper<'e> {
 }
 
 /// How long an answer may be used, and the fields that say so.
+#[derive(Clone)]
 pub(super) struct Terms {
     fields: HeaderMap,
     freshness: Freshness,
@@ -48,22 +50,32 @@ pub(super) struct Terms {
 
 /// The way for this request.
 pub(super) async fn way<'e>(exchange: &'e Exchange, plan: &Plan) -> Way<'e> {
-    let Some((key, wish)) = question(exchange, plan) else { return Way::Upstream(Keeper::nobody()) };
     let metrics = &exchange.shared.metrics;
-    match exchange.shared.pages.turn(key, &wish, &exchange.policy).await {
-        Turn::Hit(page) => {
-            metrics.cached(CacheResult::Hit);
-            Way::Kept(answer(exchange, &page).await)
-        }
-        Turn::Absent => {
-            let detail = "the request wants nothing but what is cached, and this is not";
-            Way::Kept(exchange.fail_with(StatusCode::GATEWAY_TIMEOUT, "not-cached", detail))
-        }
-        Turn::Lead(lead) => Way::Upstream(Keeper { lead: Some(lead), asked: Instant::now() }),
-        Turn::Alone => {
-            metrics.cached(CacheResult::Miss);
-            Way::Upstream(Keeper::nobody())
-        }
+    loop {
+        let Some((key, wish)) = question(exchange, plan) else { return Way::Upstream(Keeper::nobody()) };
+        return match exchange.shared.pages.turn(key, &wish, &exchange.policy).await {
+            Turn::Hit(page) => {
+                metrics.cached(CacheResult::Hit);
+                Way::Kept(answer(exchange, &page).await)
+            }
+            Turn::Unchanged(fields) => {
+                if !is_named(exchange, &fields) {
+                    // It has another copy, or none: by now it may be the one to ask.
+                    continue;
+                }
+                metrics.cached(CacheResult::Hit);
+                Way::Kept(not_modified((*fields).clone()))
+            }
+            Turn::Absent => {
+                let detail = "the request wants nothing but what is cached, and this is not";
+                Way::Kept(exchange.fail_with(StatusCode::GATEWAY_TIMEOUT, "not-cached", detail))
+            }
+            Turn::Lead(lead) => Way::Upstream(Keeper { lead: Some(lead), asked: Instant::now() }),
+            Turn::Alone => {
+                metrics.cached(CacheResult::Miss);
+                Way::Upstream(Keeper::nobody())
+            }
+        };
     }
 }
 
@@ -75,31 +87,53 @@ fn question(exchange: &Exchange, plan: &Plan) -> Option<(Key, Wish)> {
     if !shared.pages.is_on() || !of_an_index || !matches!(exchange.method, Method::GET | Method::HEAD) {
         return None;
     }
+    // What it says in a field that we don't know may decide upon the page, or be a credential.
+    if !headers.keys().all(is_harmless) {
+        return None;
+    }
     let wish = Wish::of(headers)?;
-    let coding = if plan.gzip { Coding::Gzip } else { Coding::Identity };
-    let key = format!(
-        "{} {} {} {}:{}{}",
-        policy.fingerprint(),
-        plan.representation,
-        coding.as_str(),
-        visit.site.host,
-        visit.port,
-        resource.target
-    );
-    Some((Key(key), wish))
+    let (fingerprint, representation) = (policy.fingerprint(), plan.representation);
+    let text = format!("{fingerprint} {representation} {}:{}{}", visit.site.host, visit.port, resource.target);
+    Some((Key { text, gzip: plan.gzip }, wish))
+}
+
+/// Whether a request's field changes no page, or is accounted for.
+fn is_harmless(field: &HeaderName) -> bool {
+    const KNOWN: [&str; 26] = [
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "content-length",
+        "dnt",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "keep-alive",
+        "pragma",
+        "priority",
+        "proxy-connection",
+        "range",
+        "referer",
+        "te",
+        "traceparent",
+        "tracestate",
+        "upgrade-insecure-requests",
+        "user-agent",
+        "via",
+    ];
+    KNOWN.contains(&field.as_str()) || field.as_str().starts_with("sec-")
 }
 
 /// Answers with a page that is here.
 async fn answer(exchange: &Exchange, stored: &Stored) -> Response<Body> {
-    let tag = stored.page.headers.get(ETAG);
-    let mut response = if tag.is_some_and(|tag| validators::is_named(&exchange.headers, tag)) {
-        let mut response = Response::new(empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response.headers_mut().clone_from(&stored.page.headers);
-        for of_body in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
-            response.headers_mut().remove(of_body);
-        }
-        response
+    let mut response = if is_named(exchange, &stored.page.headers) {
+        not_modified(stored.page.headers.clone())
     } else {
         pages::deliver(exchange, &stored.page).await
     };
@@ -110,88 +144,150 @@ async fn answer(exchange: &Exchange, stored: &Stored) -> Response<Body> {
     response
 }
 
+/// Whether the client has the page whose fields these are.
+fn is_named(exchange: &Exchange, fields: &HeaderMap) -> bool {
+    fields.get(ETAG).is_some_and(|tag| validators::is_named(&exchange.headers, tag))
+}
+
+fn not_modified(mut fields: HeaderMap) -> Response<Body> {
+    for of_body in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
+        fields.remove(of_body);
+    }
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.headers_mut() = fields;
+    response
+}
+
 impl Keeper<'_> {
     /// Nothing is kept, and nobody waits.
     pub(super) fn nobody() -> Self {
         Self { lead: None, asked: Instant::now() }
     }
 
+    /// What upstream is asked: whether what is here, stale, is still the page; or what the client asks.
+    pub(super) fn condition(&self) -> Condition<'_> {
+        self.tag().map_or(Condition::Own, Condition::Tag)
+    }
+
     /// Upstream's tag of the page that is here, stale.
-    pub(super) fn tag(&self) -> Option<&HeaderValue> {
+    fn tag(&self) -> Option<&HeaderValue> {
         self.lead.as_ref()?.stale.as_ref()?.terms.get(ETAG)
+    }
+
+    /// Whether a 304 with these fields is about what was asked: one with another tag is not (RFC 9111 section 4.3.4).
+    pub(super) fn is_meant_by(&self, upstream: &HeaderMap) -> bool {
+        self.tag().zip(upstream.get(ETAG)).is_none_or(|(ours, theirs)| validators::are_same(ours, theirs))
     }
 
     /// What an answer that has just come says of its keeping; `None` if it isn't kept.
     pub(super) fn terms(&self, upstream: &HeaderMap) -> Option<Terms> {
         self.lead.as_ref()?;
-        let freshness = Freshness::of(upstream, self.asked, OffsetDateTime::now_utc())?;
-        let fields =
-            TERMS.iter().flat_map(|name| upstream.get_all(name).iter().map(move |value| (name.clone(), value)));
-        Some(Terms { fields: fields.map(|(name, value)| (name, value.clone())).collect(), freshness })
+        Terms::of(HeaderMap::new(), upstream, self.asked)
     }
 
     /// Keeps a page, if it may be kept, for those who wait and who come later.
     pub(super) fn keep(self, exchange: &Exchange, page: &Page, terms: Option<Terms>) {
-        let Some(lead) = self.lead else { return };
-        exchange.shared.metrics.cached(CacheResult::Miss);
-        // A page of other rules than those in force serves nobody, and would keep them in memory.
-        let in_force = Arc::ptr_eq(&exchange.shared.policy(), &exchange.policy);
-        let Some(Terms { fields, freshness }) = terms.filter(|_| in_force) else { return lead.give_up() };
-        let stored = Stored { policy: Arc::clone(&exchange.policy), page: page.clone(), terms: fields, freshness };
-        land(exchange, lead, stored);
+        match terms {
+            Some(terms) => self.put(exchange, page.clone(), terms, CacheResult::Miss),
+            None => self.give_up(exchange, true),
+        }
     }
 
     /// Answers when upstream says that the page is no other than the one that was asked about.
     pub(super) async fn unchanged(self, exchange: &Exchange, plan: &Plan, upstream: &HeaderMap) -> Response<Body> {
-        let Some(lead) = self.lead else { return plan.not_modified(exchange, upstream) };
-        let Some(stale) = lead.stale.clone() else {
-            // It is the client's own copy that is the page; whoever waits has none.
-            exchange.shared.metrics.cached(CacheResult::Miss);
-            return plan.not_modified(exchange, upstream);
-        };
-        exchange.shared.metrics.cached(CacheResult::Revalidated);
-        let (mut page, mut terms) = (stale.page.clone(), stale.terms.clone());
-        // What the 304 says counts from now on (RFC 9111 section 4.3.4), but its age is its own.
-        terms.remove(AGE);
-        replace(&mut terms, TERMS.iter().filter_map(|name| Some((name, upstream.get(name)?))));
-        let fields = plan.page_headers(exchange, upstream);
+        let stale = self.lead.as_ref().and_then(|lead| lead.stale.clone());
+        let Some(stale) = stale else { return self.unchanged_elsewhere(exchange, plan, upstream) };
+        let mut page = stale.page.clone();
         // The tag may be a weaker one by now, for the page as it is packed here.
-        replace(&mut page.headers, fields.iter().filter(|(name, _)| **name != ETAG));
-        let Some(freshness) = Freshness::of(&terms, self.asked, OffsetDateTime::now_utc()) else {
-            lead.give_up();
+        let fields = plan.page_headers(exchange, upstream);
+        replace(&mut page.headers, fields.keys().filter(|name| **name != ETAG), &fields);
+        let Some(terms) = Terms::of(stale.terms.clone(), upstream, self.asked) else {
+            self.give_up(exchange, true);
             return pages::deliver(exchange, &page).await;
         };
-        let stored = Arc::new(Stored { policy: Arc::clone(&exchange.policy), page, terms, freshness });
-        lead.land(Arc::clone(&stored));
-        answer(exchange, &stored).await
+        let answered = Stored::of(exchange, page.clone(), terms.clone());
+        self.put(exchange, page, terms, CacheResult::Revalidated);
+        answer(exchange, &answered).await
     }
 
-    /// There is no page.
-    pub(super) fn give_up(self) {
+    /// It is the client's own copy that is the page; whoever waits and has the same is told so, too.
+    fn unchanged_elsewhere(self, exchange: &Exchange, plan: &Plan, upstream: &HeaderMap) -> Response<Body> {
+        let fields = plan.page_headers(exchange, upstream);
         if let Some(lead) = self.lead {
-            lead.give_up();
+            exchange.shared.metrics.cached(CacheResult::Miss);
+            if fields.contains_key(ETAG) {
+                lead.unchanged(Arc::new(fields.clone()));
+            }
+        }
+        not_modified(fields)
+    }
+
+    fn put(self, exchange: &Exchange, page: Page, terms: Terms, how: CacheResult) {
+        let Some(lead) = self.lead else { return };
+        exchange.shared.metrics.cached(how);
+        // A page of other rules than those in force serves nobody, and would keep them in memory.
+        if !Arc::ptr_eq(&exchange.shared.policy(), &exchange.policy) {
+            return lead.give_up(true);
+        }
+        // No more memory than it has bytes: what it was written into may have room for as many again.
+        let body = Bytes::copy_from_slice(&page.body);
+        let stored = Arc::new(Stored::of(exchange, Page { body, ..page }, terms));
+        let key = lead.key().clone();
+        lead.land(Arc::clone(&stored));
+        pack_at_leisure(exchange, key, stored);
+    }
+
+    /// There is no page; `gone` says that what is kept is not it any more.
+    pub(super) fn give_up(self, exchange: &Exchange, gone: bool) {
+        if let Some(lead) = self.lead {
+            exchange.shared.metrics.cached(CacheResult::Miss);
+            lead.give_up(gone);
         }
     }
 }
 
-fn replace<'f>(fields: &mut HeaderMap, by: impl Iterator<Item = (&'f HeaderName, &'f HeaderValue)>) {
-    for (name, value) in by {
-        fields.insert(name.clone(), value.clone());
+impl Terms {
+    /// Those of `upstream`, an answer to what was `asked` then; where it says nothing, those `before` count on. `None` if
+    /// what has them may not be kept.
+    fn of(mut before: HeaderMap, upstream: &HeaderMap, asked: Instant) -> Option<Self> {
+        // Its age is its own.
+        before.remove(AGE);
+        replace(&mut before, TERMS.iter().filter(|name| upstream.contains_key(*name)), upstream);
+        let freshness = Freshness::of(&before, asked, OffsetDateTime::now_utc())?;
+        let is_somebodys = upstream.contains_key(SET_COOKIE);
+        (!is_somebodys).then_some(Self { fields: before, freshness })
     }
 }
 
-/// Keeps a page. One that was written here, for those who take gzip, is packed at leisure: whoever waits for it now has
-/// it sooner without, and it is given to all who come later.
-fn land(exchange: &Exchange, lead: Lead<'_>, stored: Stored) {
-    let (key, plain) = (lead.key().clone(), Arc::new(stored));
-    lead.land(Arc::clone(&plain));
-    let headers = &plain.page.headers;
-    let takes_gzip = key.0.contains(Coding::Gzip.as_str());
-    if !takes_gzip || headers.contains_key(CONTENT_ENCODING) || plain.page.body.len() < WORTH_PACKING {
+impl Stored {
+    fn of(exchange: &Exchange, page: Page, terms: Terms) -> Self {
+        let Terms { fields, freshness } = terms;
+        Self { policy: Arc::clone(&exchange.policy), page, terms: fields, freshness }
+    }
+}
+
+/// Puts all lines of the fields `names` in place of those that are there.
+fn replace<'f>(fields: &mut HeaderMap, names: impl Iterator<Item = &'f HeaderName>, by: &HeaderMap) {
+    for name in names {
+        fields.remove(name);
+        for value in by.get_all(name) {
+            fields.append(name, value.clone());
+        }
+    }
+}
+
+/// Packs a page that was written here for those who take gzip: whoever waits for it now has it sooner without, and it is
+/// given to all who come later.
+fn pack_at_leisure(exchange: &Exchange, key: Key, plain: Arc<Stored>) {
+    if !key.gzip || plain.page.headers.contains_key(CONTENT_ENCODING) || plain.page.body.len() < WORTH_PACKING {
         return;
     }
     let shared = Arc::clone(&exchange.shared);
     exchange.shared.tasks.spawn_until_abort(async move {
+        if !shared.pages.keeps(&key, &plain) {
+            return;
+        }
         let Some(body) = pack(&plain.page.body).await else { return };
         let mut page = plain.page.clone();
         page.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(Coding::Gzip.as_str()));

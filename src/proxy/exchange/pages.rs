@@ -15,7 +15,7 @@ use super::super::judge::PolicyJudge;
 use super::super::reply;
 use super::Exchange;
 use super::cached::{self, Keeper, Way};
-use super::plan::{Found, Plan, content_type};
+use super::plan::{Condition, Found, Plan, content_type};
 use super::stream;
 use super::tell::{Fired, fired, hiding_rules};
 use crate::pypi::Malformed;
@@ -32,11 +32,16 @@ pub(super) async fn answer(exchange: &Arc<Exchange>) -> Response<Body> {
         Way::Kept(answer) => return answer,
         Way::Upstream(keeper) => keeper,
     };
-    match plan.fetch(exchange, keeper.tag()).await {
+    let mut found = plan.fetch(exchange, keeper.condition()).await;
+    if matches!(&found, Found::Unchanged(headers) if !keeper.is_meant_by(headers)) {
+        found = plan.fetch(exchange, Condition::None).await;
+    }
+    match found {
         Found::Page(response) => answer_with(exchange, &plan, response, keeper).await,
         Found::Unchanged(headers) => keeper.unchanged(exchange, &plan, &headers).await,
         Found::Other(answer) => {
-            keeper.give_up();
+            // An origin server that is ill for a moment has not lost its page.
+            keeper.give_up(exchange, !answer.status().is_server_error());
             *answer
         }
     }
@@ -60,7 +65,7 @@ pub(super) async fn answer_with(
             deliver(exchange, &page).await
         }
         Err(answer) => {
-            keeper.give_up();
+            keeper.give_up(exchange, true);
             *answer
         }
     }

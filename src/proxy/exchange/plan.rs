@@ -33,6 +33,17 @@ pub(super) struct Plan {
     keeps_fields: bool,
 }
 
+/// Under which condition upstream is to send its page.
+#[derive(Clone, Copy)]
+pub(super) enum Condition<'t> {
+    /// That the client has no copy of it that it names.
+    Own,
+    /// That it has another tag.
+    Tag(&'t HeaderValue),
+    /// Under none.
+    None,
+}
+
 /// What upstream has.
 pub(super) enum Found {
     /// The page.
@@ -69,8 +80,8 @@ impl Plan {
         Tags::new(exchange.policy.fingerprint(), self.representation)
     }
 
-    /// The fields of the question that goes upstream; its condition is `tag`, or what the client's own comes to.
-    fn question(&self, exchange: &Exchange, tag: Option<&HeaderValue>) -> HeaderMap {
+    /// The fields of the question that goes upstream.
+    fn question(&self, exchange: &Exchange, condition: Condition<'_>) -> HeaderMap {
         let kind = &exchange.resource.kind;
         let mut headers = exchange.bodiless_headers();
         if let Some(types) = self.asked_for {
@@ -83,8 +94,10 @@ impl Plan {
         let codings = if self.gzip || written_here { "gzip" } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(codings));
         self.tags(exchange).unwrap_conditions(&mut headers);
-        if let Some(tag) = tag {
-            headers.insert(IF_NONE_MATCH, tag.clone());
+        match condition {
+            Condition::Own => {}
+            Condition::Tag(tag) => drop(headers.insert(IF_NONE_MATCH, tag.clone())),
+            Condition::None => drop(headers.remove(IF_NONE_MATCH)),
         }
         headers
     }
@@ -94,9 +107,9 @@ impl Plan {
         coding == Coding::Identity || (coding == Coding::Gzip && self.gzip)
     }
 
-    /// Asks upstream whether the page is another one than that with `tag`, or than the client's own.
-    pub(super) async fn fetch(&self, exchange: &Exchange, tag: Option<&HeaderValue>) -> Found {
-        let headers = self.question(exchange, tag);
+    /// Asks upstream for the page.
+    pub(super) async fn fetch(&self, exchange: &Exchange, condition: Condition<'_>) -> Found {
+        let headers = self.question(exchange, condition);
         let conditional = headers.contains_key(IF_NONE_MATCH);
         // HEAD asks for the page too: only the filtered page has the length that GET would tell.
         let response = match exchange.ask(Method::GET, headers, empty()).await {
@@ -122,7 +135,7 @@ impl Plan {
     pub(super) fn page_headers(&self, exchange: &Exchange, upstream: &HeaderMap) -> HeaderMap {
         let mut headers = if self.keeps_fields { fields_for_people(upstream) } else { fields_of_an_index(upstream) };
         // Asked again each time, so that a change of the rules is felt at once.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(asked_again(&headers)));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(asked_again(upstream)));
         // What a page for people depends on is known upstream.
         if !headers.contains_key(VARY) {
             headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));

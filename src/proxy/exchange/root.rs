@@ -12,7 +12,7 @@ use super::super::reply;
 use super::Exchange;
 use super::cached::Keeper;
 use super::pages;
-use super::plan::{Found, Plan, content_type};
+use super::plan::{Condition, Found, Plan, content_type};
 use super::stream::{self, Failure, Outlet, PIECE};
 use super::tell::{fired, hiding_rules};
 use crate::claimed::{Claims, watch};
@@ -32,7 +32,7 @@ const MAX_CLAIMS: usize = 10_000;
 /// Answers the root list.
 pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
     let plan = Plan::new(&exchange);
-    let upstream = match plan.fetch(&exchange, None).await {
+    let upstream = match plan.fetch(&exchange, Condition::Own).await {
         Found::Page(response) => response,
         Found::Unchanged(headers) => return plan.not_modified(&exchange, &headers),
         Found::Other(answer) => return *answer,
