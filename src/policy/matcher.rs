@@ -9,6 +9,7 @@ use super::expression::anchored;
 use super::pattern::Kind;
 use super::policy::CompileError;
 use super::prefixes::Prefixes;
+use super::sieve::Sieve;
 
 /// What bounds all expressions together, in bytes of their compiled form: some fifty thousand usual ones.
 const MAX_EXPRESSIONS: usize = 256 << 20;
@@ -55,6 +56,7 @@ pub(super) struct Matcher {
     exact: Texts,
     prefixes: Prefixes,
     expressions: RegexSet,
+    sieve: Sieve,
     expression_ids: Vec<PatternId>,
 }
 
@@ -100,7 +102,8 @@ impl Matcher {
             .dfa_size_limit(MAX_CACHE)
             .build()
             .map_err(|error| CompileError::TooLarge(error.to_string()))?;
-        Ok(Self { exact, prefixes, expressions, expression_ids })
+        let sieve = Sieve::of(&sources);
+        Ok(Self { exact, prefixes, expressions, sieve, expression_ids })
     }
 
     /// Appends the patterns that match `text` to `found`, in no order. Allocates nothing unless there is one.
@@ -109,7 +112,8 @@ impl Matcher {
         self.exact.find(text, found);
         self.prefixes.find(text, found);
         // `matches` allocates for its answer; `is_match` does not, and mostly says that there is none.
-        if !self.expressions.is_empty() && self.expressions.is_match(text) {
+        let matches = || self.sieve.passes(text).unwrap_or_else(|| self.expressions.is_match(text));
+        if !self.expressions.is_empty() && matches() {
             let matched = self.expressions.matches(text);
             found.extend(matched.iter().filter_map(|index| self.expression_ids.get(index)));
         }

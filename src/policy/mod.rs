@@ -18,6 +18,7 @@ mod releases;
 mod remedy;
 pub mod rule;
 pub mod session;
+mod sieve;
 pub mod verdict;
 
 pub use inventory::{Inventory, Names};
