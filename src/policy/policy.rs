@@ -245,8 +245,9 @@ impl Policy {
         self.sorted(&matching, &doubtful)
     }
 
-    /// Whether no rule is about the project `name`, whatever is asked of it.
-    fn says_nothing_of(&self, name: NameRef<'_>) -> bool {
+    /// Whether no rule is about the project `name`, whatever is asked of it: the verdict is the default one then.
+    #[inline]
+    pub(super) fn says_nothing_of(&self, name: NameRef<'_>) -> bool {
         let (matching, listed) = self.about(name);
         matching.is_empty() && listed.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::policy::Policy;
 use super::verdict::Verdict;
-use crate::name::Subject;
+use crate::name::{NameRef, Subject};
 
 /// How many spellings are remembered: on one page, the project's own in its wheels, in its sdists and in its URLs.
 const SPELLINGS: usize = 4;
@@ -26,6 +26,14 @@ impl<'p> Session<'p> {
     #[must_use]
     pub const fn new(policy: &'p Policy) -> Self {
         Self { policy, silence: Silence { spellings: [const { String::new() }; SPELLINGS], next: 0 } }
+    }
+
+    /// Whether the verdict on the project `name` is the default one. Cheaper than a verdict, which has room for a match:
+    /// so it is of nearly all names on a list of all projects.
+    #[inline]
+    #[must_use]
+    pub fn is_silent_about(&self, name: NameRef<'_>) -> bool {
+        self.silence.is_about(name.as_bytes()) || self.policy.says_nothing_of(name)
     }
 
     /// The verdict.
@@ -98,6 +106,9 @@ mod tests {
                 for name in file.candidates().projects.iter().map(ProjectName::as_name) {
                     for subject in [Subject::Project(name), Subject::Release(name, "1.0"), Subject::Release(name, "x")] {
                         prop_assert_eq!(shown(&session.judge(subject)), shown(&policy.judge(subject)));
+                        if let Subject::Project(name) = subject && session.is_silent_about(name) {
+                            prop_assert_eq!(shown(&policy.judge(subject)), shown(&Verdict::default()));
+                        }
                     }
                 }
             }

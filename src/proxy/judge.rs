@@ -36,7 +36,13 @@ impl<'p> PolicyJudge<'p> {
     }
 
     /// Whether the entry must go, and the rule that matched it.
+    #[inline]
     pub(super) fn judged(&mut self, subject: Subject<'_>) -> (bool, Option<Match<'p>>) {
+        if let Subject::Project(name) = subject
+            && self.session.is_silent_about(name)
+        {
+            return (false, None);
+        }
         let verdict = self.session.judge(subject);
         let hides = verdict.protected.is_some();
         let found = verdict.protected.or(verdict.audited);
