@@ -1,10 +1,11 @@
 //! Says of nearly every name that none of the expressions matches it, by one small automaton of them all: a list of all
 //! projects has a million names, and most rules have an expression or two.
 
+use regex_automata::Anchored;
 use regex_automata::dfa::{Automaton, dense};
 use regex_automata::nfa::thompson;
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::{start, syntax};
 
 use super::language::whole_names;
 
@@ -13,27 +14,43 @@ const MAX_SIEVE: usize = 256 * 1024;
 
 /// What matches when any of some expressions does; without an automaton, perhaps.
 #[derive(Clone, Debug)]
-pub(super) struct Sieve(Option<Box<dense::DFA<Vec<u32>>>>);
+pub(super) struct Sieve(Option<(StateID, Box<dense::DFA<Vec<u32>>>)>);
 
 impl Sieve {
     /// A sieve for expressions that are anchored at both ends.
     pub(super) fn of(sources: &[String]) -> Self {
         let automaton = || {
-            dense::Builder::new()
-                .configure(whole_names(MAX_SIEVE))
+            let automaton = dense::Builder::new()
+                // Names are short: to look ahead in them takes longer than to walk them.
+                .configure(whole_names(MAX_SIEVE).accelerate(false))
                 .syntax(syntax::Config::new().unicode(false).utf8(false))
                 .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(4 * MAX_SIEVE)))
                 .build_many(sources)
-                .ok()
+                .ok()?;
+            let begin = automaton.start_state(&start::Config::new().anchored(Anchored::Yes)).ok()?;
+            Some((begin, Box::new(automaton)))
         };
-        Self((!sources.is_empty()).then(automaton).flatten().map(Box::new))
+        Self((!sources.is_empty()).then(automaton).flatten())
     }
 
     /// Whether some expression matches `text`; `None` if there is no saying.
     #[inline]
     pub(super) fn passes(&self, text: &[u8]) -> Option<bool> {
-        let input = Input::new(text).anchored(Anchored::Yes).earliest(true);
-        self.0.as_ref()?.try_search_fwd(&input).ok().map(|found| found.is_some())
+        let (begin, automaton) = self.0.as_ref()?;
+        let mut state = *begin;
+        for byte in text {
+            state = automaton.next_state(state, *byte);
+            if automaton.is_special_state(state) {
+                if automaton.is_dead_state(state) {
+                    return Some(false);
+                }
+                if automaton.is_quit_state(state) {
+                    return None;
+                }
+            }
+        }
+        // All are anchored at the end, so it is there that they match.
+        Some(automaton.is_match_state(automaton.next_eoi_state(state)))
     }
 }
 
