@@ -13,3 +13,4 @@ mod splice;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;
+mod writes;

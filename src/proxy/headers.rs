@@ -19,6 +19,18 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
+/// The elements of a field that is a list (RFC 9110 section 5.6.1). A comma may stand inside quotes; an escape is none here,
+/// as in entity tags.
+pub(super) fn list(value: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    value
+        .split(move |c: char| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        })
+        .map(str::trim)
+}
+
 /// Prefixes of fields by which an edge speaks to PyPI's application, and of those by which some servers let a client
 /// replace the method or the path of its request; a client has no business with them.
 const EDGE_PREFIXES: [&str; 9] = [

@@ -5,13 +5,16 @@
 //! and detail (RFC 9457).
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    USER_AGENT,
+};
 use http::{Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::body::{Body, full};
+use super::body::{Body, empty, full};
 use crate::name::FileName;
 use crate::policy::{Match, Mode, Policy, Rule};
 use crate::pypi::render;
@@ -142,6 +145,17 @@ pub(super) fn failed(status: StatusCode, reason: &'static str, detail: &str) -> 
 /// A request that is refused for its form, whatever it names.
 pub(super) fn bad_request(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
     problem(status, reason, &format!("namewall does not serve this request ({reason})"), detail)
+}
+
+/// The client has the page: with the page's own fields, but for those of a body.
+pub(super) fn not_modified(mut fields: HeaderMap) -> Response<Body> {
+    for of_body in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
+        fields.remove(of_body);
+    }
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.headers_mut() = fields;
+    response
 }
 
 /// A page that PyPI doesn't have either.

@@ -5,6 +5,8 @@ use http::header::{
     ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 
+use super::headers::list;
+
 /// Makes and reads the tags of one representation under one policy.
 #[derive(Clone, Debug)]
 pub(super) struct Tags {
@@ -46,27 +48,20 @@ impl Tags {
 
 /// Whether two tags are the same, strong or weak (RFC 9110 section 8.8.3.2).
 pub(super) fn are_same(one: &HeaderValue, other: &HeaderValue) -> bool {
-    let named = |tag: &HeaderValue| tag.to_str().ok().and_then(opaque).map(|(_, named)| named.to_owned());
-    named(one).is_some() && named(one) == named(other)
+    named(one).is_some_and(|tag| named(other) == Some(tag))
 }
 
 /// Whether a condition of the client's names `tag`, strong or weak (RFC 9110 section 13.1.2). `*` names none: whoever
 /// has something, of whatever rules, is not told that it is the page.
 pub(super) fn is_named(request: &HeaderMap, tag: &HeaderValue) -> bool {
-    let Some((_, wanted)) = tag.to_str().ok().and_then(opaque) else { return false };
+    let Some(wanted) = named(tag) else { return false };
     let fields = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     fields.flat_map(list).filter_map(opaque).any(|(_, named)| named == wanted)
 }
 
-/// The entity tags of an `If-None-Match` (RFC 9110 section 13.1.2). A comma may stand inside the quotes.
-fn list(value: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    value
-        .split(move |c: char| {
-            quoted ^= c == '"';
-            c == ',' && !quoted
-        })
-        .map(str::trim)
+/// What stands between the quotes of a field that is one entity tag.
+fn named(tag: &HeaderValue) -> Option<&str> {
+    opaque(tag.to_str().ok()?).map(|(_, named)| named)
 }
 
 /// An entity tag's weakness mark and what stands between its quotes.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, PRAGMA};
 
+use super::super::headers::list;
+
 /// What can't be read as a number of seconds is none: such an answer is stale, such a wish is strict.
 const UNREADABLE: Duration = Duration::ZERO;
 
@@ -27,14 +29,14 @@ impl Directives {
             let value = String::from_utf8_lossy(value.as_bytes());
             // What two readers could read differently is kept by neither.
             read.no_store |= value.contains('\\') || value.matches('"').count() % 2 == 1;
-            for directive in split(&value) {
+            for directive in list(&value) {
                 read.add(directive);
             }
         }
         // What HTTP/1.0 said before there was Cache-Control (section 5.4).
         if !headers.contains_key(CACHE_CONTROL) {
             let pragma = headers.get_all(PRAGMA).iter().filter_map(|value| value.to_str().ok());
-            read.no_cache = pragma.flat_map(split).any(|word| word.eq_ignore_ascii_case("no-cache"));
+            read.no_cache = pragma.flat_map(list).any(|word| word.eq_ignore_ascii_case("no-cache"));
         }
         read
     }
@@ -67,17 +69,6 @@ fn delta(text: &str) -> Duration {
         return UNREADABLE;
     }
     Duration::from_secs(u64::from(digits.parse().unwrap_or(u32::MAX >> 1).min(u32::MAX >> 1)))
-}
-
-/// The directives of a field. A comma may stand inside quotes, which are whole and have no escape in them.
-fn split(value: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    value
-        .split(move |c: char| {
-            quoted ^= c == '"';
-            c == ',' && !quoted
-        })
-        .map(str::trim)
 }
 
 #[cfg(test)]

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName,
-    HeaderValue, SET_COOKIE, VARY,
+    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue,
+    SET_COOKIE, VARY,
 };
 use http::{Method, Response, StatusCode};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::super::body::{Body, empty};
+use super::super::body::Body;
 use super::super::cache::freshness::{Freshness, Wish};
 use super::super::cache::{Key, Lead, Page, Stored, Turn};
 use super::super::coding::{Coding, pack};
-use super::super::validators;
+use super::super::{reply, validators};
 use super::plan::{Condition, Plan};
 use super::{Exchange, pages};
 use crate::pypi::resource::Kind;
@@ -42,7 +42,6 @@ pub(super) struct Keeper<'e> {
 }
 
 /// How long an answer may be used, and the fields that say so.
-#[derive(Clone)]
 pub(super) struct Terms {
     fields: HeaderMap,
     freshness: Freshness,
@@ -64,7 +63,7 @@ pub(super) async fn way<'e>(exchange: &'e Exchange, plan: &Plan) -> Way<'e> {
                     continue;
                 }
                 metrics.cached(CacheResult::Hit);
-                Way::Kept(not_modified((*fields).clone()))
+                Way::Kept(reply::not_modified((*fields).clone()))
             }
             Turn::Absent => {
                 let detail = "the request wants nothing but what is cached, and this is not";
@@ -133,7 +132,7 @@ fn is_harmless(field: &HeaderName) -> bool {
 /// Answers with a page that is here.
 async fn answer(exchange: &Exchange, stored: &Stored) -> Response<Body> {
     let mut response = if is_named(exchange, &stored.page.headers) {
-        not_modified(stored.page.headers.clone())
+        reply::not_modified(stored.page.headers.clone())
     } else {
         pages::deliver(exchange, &stored.page).await
     };
@@ -147,16 +146,6 @@ async fn answer(exchange: &Exchange, stored: &Stored) -> Response<Body> {
 /// Whether the client has the page whose fields these are.
 fn is_named(exchange: &Exchange, fields: &HeaderMap) -> bool {
     fields.get(ETAG).is_some_and(|tag| validators::is_named(&exchange.headers, tag))
-}
-
-fn not_modified(mut fields: HeaderMap) -> Response<Body> {
-    for of_body in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
-        fields.remove(of_body);
-    }
-    let mut response = Response::new(empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    *response.headers_mut() = fields;
-    response
 }
 
 impl Keeper<'_> {
@@ -188,10 +177,10 @@ impl Keeper<'_> {
 
     /// Keeps a page, if it may be kept, for those who wait and who come later.
     pub(super) fn keep(self, exchange: &Exchange, page: &Page, terms: Option<Terms>) {
-        match terms {
-            Some(terms) => self.put(exchange, page.clone(), terms, CacheResult::Miss),
-            None => self.give_up(exchange, true),
-        }
+        let Some(terms) = terms else { return self.give_up(exchange, true) };
+        // No more memory than it has bytes: what it was written into may have room for as many again.
+        let page = Page { body: Bytes::copy_from_slice(&page.body), ..page.clone() };
+        self.put(exchange, Arc::new(Stored::of(exchange, page, terms)), CacheResult::Miss);
     }
 
     /// Answers when upstream says that the page is no other than the one that was asked about.
@@ -206,9 +195,9 @@ impl Keeper<'_> {
             self.give_up(exchange, true);
             return pages::deliver(exchange, &page).await;
         };
-        let answered = Stored::of(exchange, page.clone(), terms.clone());
-        self.put(exchange, page, terms, CacheResult::Revalidated);
-        answer(exchange, &answered).await
+        let stored = Arc::new(Stored::of(exchange, page, terms));
+        self.put(exchange, Arc::clone(&stored), CacheResult::Revalidated);
+        answer(exchange, &stored).await
     }
 
     /// It is the client's own copy that is the page; whoever waits and has the same is told so, too.
@@ -220,19 +209,16 @@ impl Keeper<'_> {
                 lead.unchanged(Arc::new(fields.clone()));
             }
         }
-        not_modified(fields)
+        reply::not_modified(fields)
     }
 
-    fn put(self, exchange: &Exchange, page: Page, terms: Terms, how: CacheResult) {
+    fn put(self, exchange: &Exchange, stored: Arc<Stored>, how: CacheResult) {
         let Some(lead) = self.lead else { return };
         exchange.shared.metrics.cached(how);
         // A page of other rules than those in force serves nobody, and would keep them in memory.
         if !Arc::ptr_eq(&exchange.shared.policy(), &exchange.policy) {
             return lead.give_up(true);
         }
-        // No more memory than it has bytes: what it was written into may have room for as many again.
-        let body = Bytes::copy_from_slice(&page.body);
-        let stored = Arc::new(Stored::of(exchange, Page { body, ..page }, terms));
         let key = lead.key().clone();
         lead.land(Arc::clone(&stored));
         pack_at_leisure(exchange, key, stored);

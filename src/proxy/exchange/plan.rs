@@ -123,14 +123,6 @@ impl Plan {
         }
     }
 
-    /// Upstream's page hasn't changed, and neither have the rules: the client's copy is the filtered one.
-    pub(super) fn not_modified(&self, exchange: &Exchange, upstream: &HeaderMap) -> Response<Body> {
-        let mut response = Response::new(empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.headers_mut() = self.page_headers(exchange, upstream);
-        response
-    }
-
     /// The fields of a page of ours. Upstream's validators and lengths are of another body.
     pub(super) fn page_headers(&self, exchange: &Exchange, upstream: &HeaderMap) -> HeaderMap {
         let mut headers = if self.keeps_fields { fields_for_people(upstream) } else { fields_of_an_index(upstream) };

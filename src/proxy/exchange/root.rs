@@ -34,7 +34,8 @@ pub(super) async fn answer(exchange: Arc<Exchange>) -> Response<Body> {
     let plan = Plan::new(&exchange);
     let upstream = match plan.fetch(&exchange, Condition::Own).await {
         Found::Page(response) => response,
-        Found::Unchanged(headers) => return plan.not_modified(&exchange, &headers),
+        // Neither have the rules changed: the client's copy is the filtered one.
+        Found::Unchanged(headers) => return reply::not_modified(plan.page_headers(&exchange, &headers)),
         Found::Other(answer) => return *answer,
     };
     match Representation::of_response(content_type(upstream.headers())) {
