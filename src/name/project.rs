@@ -69,11 +69,9 @@ impl<'a> NameRef<'a> {
     pub fn fold(raw: &[u8], buffer: &'a mut NameBuffer) -> Result<Self, InvalidName> {
         let (mut length, mut after_separator) = (0, false);
         for &byte in raw {
-            let folded = match byte {
-                b'a'..=b'z' | b'0'..=b'9' => byte,
-                b'A'..=b'Z' => byte | 0x20,
-                b'-' | b'_' | b'.' => b'-',
-                other => return Err(InvalidName::Character(other)),
+            let folded = match folded(byte) {
+                0 => return Err(InvalidName::Character(byte)),
+                folded => folded,
             };
             // What follows the same separator takes its place; what finds no room is refused below.
             length -= usize::from(after_separator && folded == b'-');

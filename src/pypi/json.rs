@@ -307,13 +307,23 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn object_with(
         &mut self,
+        member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        self.object_of_keys(Self::key, member)
+    }
+
+    /// Reads an object, each of its keys by `next_key`.
+    #[inline]
+    fn object_of_keys(
+        &mut self,
+        mut next_key: impl FnMut(&mut Self, &mut OpenObject) -> Result<Text<'a>, Malformed>,
         mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.descend(b'{', "an object is missing")?;
         let mut open = OpenObject::new(&self.keys);
         if !self.accept(b'}')? {
             loop {
-                let key = self.key(&mut open)?;
+                let key = next_key(self, &mut open)?;
                 member(self, key)?;
                 if self.ends(b'}', "`,` or `}` is missing after a member")? {
                     break;

@@ -24,37 +24,23 @@ impl<'a> Reader<'a> {
     pub(in crate::pypi) fn object_like(
         &mut self,
         layout: &mut Layout<'a>,
-        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
+        member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
-        self.descend(b'{', "an object is missing")?;
-        let mut open = OpenObject::new(&self.keys);
         // How many keys were as guessed; none is, once one was not.
         let (mut count, mut guessing) = (0, true);
-        if !self.accept(b'}')? {
-            loop {
-                let key = match layout.keys.get(count).filter(|key| guessing && self.is_next(key.written)) {
-                    Some(key) => {
-                        self.at += key.written.len();
-                        count += 1;
-                        key.text
-                    }
-                    None => {
-                        if guessing {
-                            self.no_more_guesses(layout, count, &mut open);
-                            guessing = false;
-                        }
-                        self.key_of(layout, &mut open)?
-                    }
-                };
-                member(self, key)?;
-                if self.ends(b'}', "`,` or `}` is missing after a member")? {
-                    break;
-                }
+        let next_key = |reader: &mut Self, open: &mut OpenObject| {
+            if let Some(key) = layout.keys.get(count).filter(|key| guessing && reader.is_next(key.written)) {
+                reader.at += key.written.len();
+                count += 1;
+                return Ok(key.text);
             }
-        }
-        self.forget_keys(&open)?;
-        self.depth -= 1;
-        Ok(())
+            if guessing {
+                reader.no_more_guesses(layout, count, open);
+                guessing = false;
+            }
+            reader.key_of(layout, open)
+        };
+        self.object_of_keys(next_key, member)
     }
 
     #[inline]
