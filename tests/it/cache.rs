@@ -13,7 +13,7 @@ use namewall::policy::Policy;
 use time::macros::date;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::world::{Answer, Ask, JSON, RULES, World, pypi};
+use crate::world::{Answer, Ask, JSON, RULES, World, exchange, pypi};
 
 /// A page of which the rules take a file.
 const MIXED: &str = r#"{"meta":{"api-version":"1.4"},"name":"six","files":[
@@ -282,37 +282,40 @@ async fn what_is_written_here_is_packed_once_for_those_who_take_it() {
 }
 
 /// PyPI that takes its time; its pages may be kept.
-fn slow() -> Builder {
-    StandIn::builder().responder(|_| {
+fn slow(pause: Duration) -> Builder {
+    StandIn::builder().responder(move |_| {
         let (one, other) = MIXED.split_at(100);
-        let body = pieces([one, other], Duration::from_millis(500));
+        let body = pieces([one, other], pause);
         Response::builder().header("content-type", JSON).header("cache-control", "max-age=60").body(body).ok()
     })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_wait_are_one_question_upstream() {
-    let world = Arc::new(World::with(slow(), RULES).await);
-    let clients: Vec<_> = (0..20)
-        .map(|number| {
-            let world = Arc::clone(&world);
-            // Even those who want it as it is now.
-            let wish = if number % 2 == 0 { "max-age=0" } else { "max-age=60" };
-            tokio::spawn(async move { world.ask(ask().header("cache-control", wish)).await })
-        })
-        .collect();
-    let mut first = None;
-    for client in clients {
-        let answer = client.await.unwrap();
+    let world = World::with(slow(Duration::from_secs(1)), RULES).await;
+    // Connected before the first asks: who comes when the page is there and wants it as it is now is a question more.
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let tcp = world.connect("pypi.org:443").await.unwrap();
+        clients.push(world.tls(tcp, "pypi.org", false).await.unwrap());
+    }
+    let mut asking = tokio::task::JoinSet::new();
+    for (number, client) in clients.into_iter().enumerate() {
+        // Even those who want it as it is now.
+        let wish = if number % 2 == 0 { "max-age=0" } else { "max-age=60" };
+        asking.spawn(async move { exchange(client, &ask().header("cache-control", wish)).await });
+    }
+    let answers = asking.join_all().await;
+    for answer in &answers {
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.bytes(), first.get_or_insert_with(|| answer.bytes().clone()));
+        assert_eq!(answer.bytes(), answers[0].bytes());
     }
     assert_eq!(asked(&world), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_is_answered_though_the_one_who_asked_goes() {
-    let world = World::with(slow(), RULES).await;
+    let world = World::with(slow(Duration::from_millis(500)), RULES).await;
     let tcp = world.connect("pypi.org:443").await.unwrap();
     let mut leaving = world.tls(tcp, "pypi.org", false).await.unwrap();
     let request = format!("GET /simple/six/ HTTP/1.1\r\nhost: pypi.org\r\naccept: {JSON}\r\n\r\n");
