@@ -14,14 +14,20 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use time::OffsetDateTime;
+use tokio::net::TcpStream;
+use tracing::warn;
 
 use crate::name::Authority;
+use crate::net::crowd::{Crowd, Seat};
 use crate::net::deadline::WriteDeadline;
-use crate::net::listen::{Admission, Client, Listener};
+use crate::net::listen::Listener;
 use crate::proxy::{Shared, ca_seconds_left};
 
 /// How long a request's head may take.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// Connections served at once.
+const CONNECTIONS: usize = 1024;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -104,22 +110,29 @@ impl Admin {
 }
 
 /// Accepts admin connections to the end: while the proxy drains, `/readyz` says so.
-pub(crate) async fn accept_all(listener: Listener, admin: Admin, admission: Admission) {
+pub(crate) async fn accept_all(listener: Listener, admin: Admin) {
+    // Places of its own: a full proxy must still say that it lives.
+    let crowd = Crowd::new(CONNECTIONS, CONNECTIONS);
     loop {
-        let client = listener.accept(&admission).await;
-        admin.shared.tasks.spawn_until_abort(serve(client, admin.clone()));
+        let (stream, peer) = listener.accept().await;
+        let address = peer.ip().to_canonical();
+        if !admin.shared.settings.allow.iter().any(|network| network.contains(&address)) {
+            warn!(client = %address, "refused a client of the admin listener: no `listen.allow` network holds it");
+        } else if let Ok(seat) = crowd.enter() {
+            admin.shared.tasks.spawn_until_abort(serve(stream, seat, admin.clone()));
+        }
     }
 }
 
-async fn serve(client: Client, admin: Admin) {
+async fn serve(stream: TcpStream, seat: Seat, admin: Admin) {
     let service = service_fn(|request| {
         let answer = admin.answer(&request);
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false);
-    let _ended = builder.serve_connection(TokioIo::new(WriteDeadline::new(client.stream)), service).await;
-    drop(client.place);
+    let _ended = builder.serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).await;
+    drop(seat);
 }
 
 fn is_local_name(host: &HeaderValue) -> bool {

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         return Ok(Outcome::Fine);
     }
     let settings = common.settings()?;
-    let proxy = match (&arguments.proxy, settings.listen.first()) {
+    let proxy = match (&arguments.proxy, settings.proxies().next()) {
         (Some(proxy), _) => checked(proxy)?,
         (None, Some(address)) if address.ip().is_unspecified() => {
             let hint =

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     // Before the command runs: it may take an hour.
     report::check(&arguments.report)?;
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mut settings = Settings::load(&Overrides { listen: vec![any_port], ..common.overrides() })?;
+    let mut settings = Settings::load(&Overrides { listen: vec![any_port.into()], ..common.overrides() })?;
     let inherited = inherited(common, &environment, &settings);
     let wants_a_verdict = arguments.strict || !arguments.report.is_empty();
     if !wants_a_verdict && is_behind_another(&environment, &settings, &rules_of(&inherited)) {

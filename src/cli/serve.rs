@@ -1,7 +1,6 @@
 //! `namewall serve`: the long-running proxy, until SIGTERM or SIGINT; a second one ends it at once.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, warn_of
 use crate::clients::env::Own;
 use crate::config::environment::Environment;
 use crate::config::reload::Look;
-use crate::config::{Overrides, Settings};
+use crate::config::{Overrides, Place, Settings};
 use crate::files::{self, Readers};
 use crate::proxy::{Proxy, StartError};
 
@@ -22,10 +21,10 @@ use crate::proxy::{Proxy, StartError};
 pub(super) struct Arguments {
     /// Listen here (repeatable; port 0 takes any free one) [default: the config's, or 127.0.0.1:3128]
     #[arg(long, value_name = "ADDR")]
-    listen: Vec<SocketAddr>,
+    listen: Vec<Place>,
     /// Serve health, metrics and ca.pem here
     #[arg(long, value_name = "ADDR")]
-    admin: Option<SocketAddr>,
+    admin: Option<Place>,
     /// Write the addresses and files in use here, as JSON, once every listener accepts
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,

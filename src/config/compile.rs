@@ -47,11 +47,12 @@ pub(super) fn compile(
     let of_environment = checked(variables.log_format.as_ref(), &mut mistakes, format);
     let ca = ca(&document, environment, &mut mistakes);
     let ca_of_environment = path(variables.ca_dir.as_ref(), &mut mistakes).map(CaSource::Dir);
+    let allow = listen::allow(table, variables, &mut mistakes);
     let settings = Settings {
         source: gathered.sources.config().path.clone(),
-        listen: listen::addresses(&document, variables, overrides, &mut mistakes),
+        listeners: listen::listeners(&document, variables, overrides, &allow, &mut mistakes),
         admin: listen::admin(table, variables, overrides, &mut mistakes),
-        allow: listen::allow(table, variables, &mut mistakes),
+        allow,
         drain: table
             .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))
             .unwrap_or(DEFAULT_DRAIN),
@@ -92,7 +93,7 @@ fn checked<T>(
     text.and_then(|text| mistakes.keep(&text.span(), parse(text.get_ref())))
 }
 
-fn path(text: Option<&Text>, mistakes: &mut Mistakes<'_>) -> Option<PathBuf> {
+pub(super) fn path(text: Option<&Text>, mistakes: &mut Mistakes<'_>) -> Option<PathBuf> {
     let sources = mistakes.source();
     let folder = text.map(|text| sources.folder(text.span().start)).unwrap_or_else(|| Path::new(""));
     checked(text, mistakes, |text| value::path(text, folder))
@@ -121,21 +122,33 @@ fn ca(document: &Document, environment: &Environment, mistakes: &mut Mistakes<'_
         let help = "keep `dir` for a CA that namewall makes, or `cert` and `key` for one of your organisation";
         mistakes.report(&dir.span(), Wrong::new("`dir` and `cert` with `key` exclude each other", help));
     }
-    let lonely = match (cert, key) {
-        (Some(cert), None) => Some((cert, "cert", "key")),
-        (None, Some(key)) => Some((key, "key", "cert")),
-        _ => None,
-    };
-    if let Some((text, present, missing)) = lonely.filter(|_| document.is_whole(table)) {
-        let example = schema::example("ca", missing).unwrap_or(missing);
-        let help = format!("add the other half, such as `{example}`, or use `dir` for a CA that namewall makes");
-        mistakes.report(&text.span(), Wrong::new(format!("`{present}` stands without `{missing}`"), help));
-    }
+    pair("ca", ("cert", cert.as_ref()), ("key", key.as_ref()), document.is_whole(table), mistakes);
     let (dir, cert, key) = (path(dir.as_ref(), mistakes), path(cert.as_ref(), mistakes), path(key.as_ref(), mistakes));
     match (dir, cert, key) {
         (_, Some(cert), Some(key)) => CaSource::Pair { cert, key },
         (Some(dir), _, _) => CaSource::Dir(dir),
         _ => default(),
+    }
+}
+
+/// Reports the half of a pair of keys that stands without the other, unless that may have been taken out of the table.
+pub(super) fn pair(
+    table: &str,
+    one: (&str, Option<&Text>),
+    other: (&str, Option<&Text>),
+    is_whole: bool,
+    mistakes: &mut Mistakes<'_>,
+) {
+    let lonely = match (one.1, other.1) {
+        (Some(text), None) => Some((text, one.0, other.0)),
+        (None, Some(text)) => Some((text, other.0, one.0)),
+        _ => None,
+    };
+    if let Some((text, present, missing)) = lonely.filter(|_| is_whole) {
+        let example = schema::example(table, missing).unwrap_or(missing);
+        let instead = if table == "ca" { ", or use `dir` for a CA that namewall makes" } else { "" };
+        let help = format!("add the other half, such as `{example}`{instead}");
+        mistakes.report(&text.span(), Wrong::new(format!("`{present}` stands without `{missing}`"), help));
     }
 }
 

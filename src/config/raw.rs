@@ -21,6 +21,7 @@ pub(super) type Text = Spanned<String>;
 pub(super) struct RawConfig {
     pub(super) include: Vec<Text>,
     pub(super) listen: Option<Spanned<RawListen>>,
+    pub(super) listener: Vec<Spanned<RawListener>>,
     pub(super) ca: Option<Spanned<RawCa>>,
     pub(super) upstream: RawUpstream,
     pub(super) cache: RawCache,
@@ -43,6 +44,18 @@ pub(super) struct RawListen {
     pub(super) allow: Option<Spanned<Vec<Text>>>,
     pub(super) users: Option<Text>,
     pub(super) drain: Option<Text>,
+}
+
+/// `[[listener]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawListener {
+    pub(super) addr: Option<Spanned<OneOrMany>>,
+    pub(super) allow: Option<Spanned<Vec<Text>>>,
+    pub(super) cert: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) proxy_protocol: Option<Spanned<Vec<Text>>>,
+    pub(super) transparent: Option<Spanned<bool>>,
 }
 
 /// `[ca]`.

@@ -108,7 +108,7 @@ impl Watch {
 #[must_use]
 pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> {
     let changed = [
-        ("listen.addr", new.listen != running.listen),
+        ("listen.addr", new.listeners != running.listeners),
         ("listen.admin", new.admin != running.admin),
         ("listen.allow", new.allow != running.allow),
         ("listen.drain", new.drain != running.drain),

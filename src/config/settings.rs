@@ -15,6 +15,7 @@ use super::environment::Environment;
 use super::include::Gathered;
 use super::inventory::InventorySource;
 use super::kept::{self, KeptList};
+use super::listener::{ListenerSettings, Place};
 use super::snippet::ConfigError;
 use super::variables::Variables;
 use super::{compile, discover};
@@ -28,10 +29,10 @@ pub struct Settings {
     /// The file that was read; `None` for the built-in default.
     pub source: Option<PathBuf>,
     /// Where the proxy listens.
-    pub listen: Vec<SocketAddr>,
+    pub listeners: Vec<ListenerSettings>,
     /// Where health, metrics and `ca.pem` are served; `None` is off.
-    pub admin: Option<SocketAddr>,
-    /// Networks whose clients are served.
+    pub admin: Option<Place>,
+    /// Networks whose clients are served, where a listener names none itself.
     pub allow: Vec<IpNet>,
     /// How long running requests may finish after SIGTERM.
     pub drain: Duration,
@@ -83,6 +84,11 @@ pub enum CaSource {
 }
 
 impl Settings {
+    /// The addresses that clients can be pointed at, in the clear, as far as the config tells them.
+    pub fn proxies(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.iter().filter(|listener| listener.tls.is_none()).filter_map(ListenerSettings::proxy_address)
+    }
+
     /// The intercepted hosts: for which the authority has to be able to sign.
     #[must_use]
     pub fn hosts(&self) -> Vec<HostName> {
@@ -150,9 +156,9 @@ pub struct Overrides {
     /// `--protect`, in order; they become the rule `command-line`.
     pub protect: Vec<String>,
     /// `--listen`; replaces the config's addresses when not empty.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Place>,
     /// `--admin`.
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<Place>,
     /// `--log-format`.
     pub log_format: Option<LogFormat>,
 }

@@ -104,6 +104,10 @@ impl Wrong {
     pub(super) fn message(&self) -> &str {
         &self.message
     }
+
+    pub(super) fn help(&self) -> &str {
+        &self.help
+    }
 }
 
 /// The mistakes on their way to [`ConfigError`]: a check reports here and goes on.

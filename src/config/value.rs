@@ -10,6 +10,7 @@ use time::Date;
 use time::macros::format_description;
 use url::Url;
 
+use super::listener::{INHERITED, Place};
 use super::raw::{RawDate, RawSize};
 use super::schema::nearest;
 use super::snippet::Wrong;
@@ -35,6 +36,24 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
              names are not looked up"
         ),
     ))
+}
+
+/// Where something listens.
+pub(super) fn place(text: &str) -> Result<Place, Wrong> {
+    match text.strip_prefix(INHERITED) {
+        Some(name) if is_socket_name(name) => Ok(Place::Inherited(name.to_owned())),
+        Some(_) => Err(Wrong::new(
+            format!("`{text}` names no socket"),
+            "write the name that the socket unit gives to it: `FileDescriptorName=proxy` there, `systemd:proxy` here",
+        )),
+        None => address(text).map(Place::Address),
+    }
+}
+
+/// What systemd takes for the name of a socket, and fits into a list.
+fn is_socket_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b':' && byte != b',';
+    (1..=255).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// A network in CIDR form.

@@ -1,19 +1,19 @@
-//! Binds listeners and accepts from them: who may connect, how many at once, and what an accept error means.
+//! Binds listeners and accepts from them: what an accept error means.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, warn};
 
-/// Connections served at once; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 16 * 1024;
+use super::inherited::Sockets;
+use crate::config::Place;
+
 /// How long to wait after an error of the machine's (no descriptor left): spinning would make it worse.
-const BREATHER: Duration = Duration::from_millis(500);
+const BREATHER: Duration = Duration::from_millis(100);
+/// How often such an error is told of, at most.
+const REPEAT: Duration = Duration::from_secs(10);
 
 /// A bound listener.
 #[derive(Debug)]
@@ -22,34 +22,12 @@ pub struct Listener {
     address: SocketAddr,
 }
 
-/// Who may connect.
-#[derive(Clone, Debug)]
-pub struct Admission {
-    allow: Arc<[IpNet]>,
-    places: Arc<Semaphore>,
-}
-
-/// A client that may be served, holding its place among the connections.
-#[derive(Debug)]
-pub struct Client {
-    /// The connection, with TCP_NODELAY set.
-    pub stream: TcpStream,
-    /// Whence it came, IPv4 as IPv4.
-    pub address: IpAddr,
-    /// Its place among the connections; to be held as long as anything of it lives.
-    pub place: Place,
-}
-
-/// A place among the connections that are served at once.
-#[derive(Debug)]
-pub struct Place(#[expect(dead_code, reason = "held for its Drop")] OwnedSemaphorePermit);
-
-/// Why an address can't be listened on; exit code 3.
+/// Why something can't be listened on; exit code 3.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", advice(.cause))]
+#[error("cannot listen on {place}: {}", advice(.cause))]
 pub struct BindError {
-    /// The address.
-    pub address: SocketAddr,
+    /// Where.
+    pub place: Place,
     /// What the system says.
     #[source]
     pub cause: io::Error,
@@ -67,14 +45,30 @@ fn advice(cause: &io::Error) -> String {
 }
 
 impl Listener {
-    /// Binds `address`; port 0 takes any free one.
+    /// Listens at `place`: at the address, of which port 0 takes any free one, or on those of the sockets that were handed over and
+    /// have that name.
     ///
     /// # Errors
     /// [`BindError`].
-    pub async fn bind(address: SocketAddr) -> Result<Self, BindError> {
-        let failed = |cause| BindError { address, cause };
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
+    pub async fn bind(place: &Place, handed: &mut Sockets) -> Result<Vec<Self>, BindError> {
+        let failed = |cause| BindError { place: place.clone(), cause };
+        match place {
+            Place::Address(address) => {
+                let socket = TcpListener::bind(address).await.map_err(failed)?;
+                Ok(vec![Self::new(socket).map_err(failed)?])
+            }
+            Place::Inherited(name) => {
+                let listener = |socket: std::net::TcpListener| {
+                    socket.set_nonblocking(true)?;
+                    Self::new(TcpListener::from_std(socket)?)
+                };
+                handed.take(name).and_then(|all| all.into_iter().map(listener).collect()).map_err(failed)
+            }
+        }
+    }
+
+    fn new(socket: TcpListener) -> io::Result<Self> {
+        let address = socket.local_addr()?;
         Ok(Self { socket, address })
     }
 
@@ -84,47 +78,26 @@ impl Listener {
         self.address
     }
 
-    /// The next client that may be served. Errors of one connection are passed over, those of the machine waited out.
-    pub async fn accept(&self, admission: &Admission) -> Client {
+    /// The next connection, with TCP_NODELAY set, and whence it came. Errors of one connection are passed over, those of
+    /// the machine waited out.
+    pub async fn accept(&self) -> (TcpStream, SocketAddr) {
+        let mut told: Option<tokio::time::Instant> = None;
         loop {
-            let place = admission.place().await;
             match self.socket.accept().await {
                 Ok((stream, address)) => {
-                    let address = address.ip().to_canonical();
-                    if admission.admits(address) {
-                        let _best_effort = stream.set_nodelay(true);
-                        return Client { stream, address, place };
-                    }
-                    warn!(client = %address, "refused a client that no `listen.allow` network holds");
+                    let _best_effort = stream.set_nodelay(true);
+                    return (stream, address);
                 }
                 Err(error) if is_of_one_connection(&error) => {
                     debug!(%error, "a client was gone before it was accepted");
                 }
                 Err(error) => {
-                    warn!(%error, "cannot accept connections; trying again");
+                    if told.is_none_or(|told| told.elapsed() >= REPEAT) {
+                        warn!(%error, "cannot accept connections; trying again");
+                        told = Some(tokio::time::Instant::now());
+                    }
                     tokio::time::sleep(BREATHER).await;
                 }
-            }
-        }
-    }
-}
-
-impl Admission {
-    /// Admits clients from `allow`.
-    #[must_use]
-    pub fn new(allow: &[IpNet]) -> Self {
-        Self { allow: allow.into(), places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
-    }
-
-    fn admits(&self, address: IpAddr) -> bool {
-        self.allow.iter().any(|network| network.contains(&address))
-    }
-
-    async fn place(&self) -> Place {
-        loop {
-            // The semaphore is never closed.
-            if let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
-                return Place(place);
             }
         }
     }
@@ -141,16 +114,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_says_what_to_do() {
-        let first = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let error = Listener::bind(first.address()).await.unwrap_err();
+        let bind = async |address: SocketAddr| Listener::bind(&address.into(), &mut Sockets::default()).await;
+        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let error = bind(first[0].address()).await.unwrap_err();
         assert!(error.to_string().contains("choose another port"), "{error}");
-    }
-
-    #[test]
-    fn only_the_networks_named_are_admitted() {
-        let admission = Admission::new(&["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
-        assert!(admission.admits("127.0.0.1".parse().unwrap()));
-        assert!(admission.admits("::ffff:127.0.0.1".parse::<IpAddr>().unwrap().to_canonical()));
-        assert!(!admission.admits("192.0.2.1".parse().unwrap()));
     }
 }

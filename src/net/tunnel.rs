@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::tcp;
 use tokio::time::Instant;
 
 use super::scratch;
 #[cfg(target_os = "linux")]
 use super::splice;
+use super::stream::Stream;
 
 /// Whoever has carried so much in a direction is likely to carry more: it goes without a copy.
 #[cfg(target_os = "linux")]
@@ -42,24 +43,72 @@ pub struct Carried {
     pub down: u64,
 }
 
-/// Carries bytes both ways until both directions have ended, one has failed, or nothing has moved for too long; `early`
-/// was read of the client before. Gives what was carried, and how it ended.
-pub async fn carry(
-    mut client: TcpStream,
-    early: Bytes,
-    mut server: TcpStream,
+/// What was read of either side before the tunnel was one.
+#[derive(Debug, Default)]
+pub struct Early {
+    /// Of the client.
+    pub up: Bytes,
+    /// Of the server.
+    pub down: Bytes,
+}
+
+/// Carries bytes both ways, `early` ones first, until both directions have ended, one has failed, or nothing has moved
+/// for too long. Gives what was carried, and how it ended.
+pub async fn carry(client: Stream, early: Early, server: Stream, limits: IdleLimits) -> (Carried, io::Result<()>) {
+    match (client, server) {
+        (Stream::Tcp(mut client), Stream::Tcp(mut server)) => {
+            between(client.split(), early, server.split(), limits).await
+        }
+        (client, server) => between(tokio::io::split(client), early, tokio::io::split(server), limits).await,
+    }
+}
+
+async fn between<R: Source, W: Sink, S: Source, T: Sink>(
+    client: (R, W),
+    early: Early,
+    server: (S, T),
     limits: IdleLimits,
 ) -> (Carried, io::Result<()>) {
-    let (client, server) = (client.split(), server.split());
     let (up, down) = (Direction::default(), Direction::default());
     let both =
-        async { tokio::try_join!(up.copy(early, client.0, server.1), down.copy(Bytes::new(), server.0, client.1)) };
+        async { tokio::try_join!(up.copy(early.up, client.0, server.1), down.copy(early.down, server.0, client.1)) };
     let result = tokio::select! {
         both = both => both.map(|_| ()),
         () = stands_still(&up, &down, limits) => Err(io::ErrorKind::TimedOut.into()),
     };
     (Carried { up: up.bytes(), down: down.bytes() }, result)
 }
+
+/// Whence a direction comes.
+trait Source: AsyncRead + Unpin {
+    /// The socket, if there is nothing but it.
+    fn socket(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+/// Where a direction goes.
+trait Sink: AsyncWrite + Unpin {
+    /// The socket, if there is nothing but it.
+    fn socket(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+impl Source for tcp::ReadHalf<'_> {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.as_ref())
+    }
+}
+
+impl Sink for tcp::WriteHalf<'_> {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.as_ref())
+    }
+}
+
+impl Source for tokio::io::ReadHalf<Stream> {}
+impl Sink for tokio::io::WriteHalf<Stream> {}
 
 /// One direction of a tunnel: how much it has carried, and whether it has ended (the top bit).
 #[derive(Default)]
@@ -68,8 +117,11 @@ struct Direction(AtomicU64);
 const ENDED: u64 = 1 << 63;
 
 impl Direction {
-    async fn copy(&self, early: Bytes, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
-        self.write(&early, &mut to).await?;
+    async fn copy(&self, early: Bytes, mut from: impl Source, mut to: impl Sink) -> io::Result<()> {
+        if !early.is_empty() {
+            self.write(&early, &mut to).await?;
+            to.flush().await?;
+        }
         drop(early);
         while self.some(&mut from, &mut to).await? > 0 {}
         self.0.fetch_or(ENDED, Ordering::Relaxed);
@@ -81,22 +133,25 @@ impl Direction {
     }
 
     /// Carries what is there, when there is something; how much, 0 at the end.
-    async fn some(&self, from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> io::Result<usize> {
+    async fn some(&self, from: &mut impl Source, to: &mut impl Sink) -> io::Result<usize> {
         #[cfg(target_os = "linux")]
         if self.bytes() > BULK
-            && let Some(length) = splice::some(from.as_ref(), to.as_ref(), |part| self.add(part)).await?
+            && let Some((from, to)) = from.socket().zip(to.socket())
+            && let Some(length) = splice::some(from, to, |part| self.add(part)).await?
         {
             return Ok(length);
         }
         let piece = scratch::read(from).await?;
         self.write(&piece, to).await?;
+        // What wraps a socket may have kept some of it back.
+        to.flush().await?;
         let length = piece.len();
         scratch::give_back(piece);
         Ok(length)
     }
 
     /// Writes all of `piece`. Each part counts at once: a slow reader doesn't stand still.
-    async fn write(&self, mut piece: &[u8], to: &mut WriteHalf<'_>) -> io::Result<()> {
+    async fn write(&self, mut piece: &[u8], to: &mut impl Sink) -> io::Result<()> {
         while !piece.is_empty() {
             let length = to.write(piece).await?;
             if length == 0 {
@@ -151,7 +206,12 @@ mod tests {
     async fn half_close_is_kept() {
         let (mut client, near) = connected().await;
         let (far, mut server) = connected().await;
-        let tunnel = carry(near, Bytes::from_static(b"a "), far, IdleLimits::default());
+        let tunnel = carry(
+            near.into(),
+            Early { up: Bytes::from_static(b"a "), ..Early::default() },
+            far.into(),
+            IdleLimits::default(),
+        );
         let talk = async move {
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
@@ -175,7 +235,7 @@ mod tests {
         let (far, mut server) = connected().await;
         let sent: Vec<u8> = (0..5_000_000_u32).map(|number| (number % 253) as u8).collect();
         let expected = sent.clone();
-        let tunnel = carry(near, Bytes::new(), far, IdleLimits::default());
+        let tunnel = carry(near.into(), Early::default(), far.into(), IdleLimits::default());
         let serving = async move {
             server.write_all(&sent).await.unwrap();
             drop(server);
@@ -195,7 +255,7 @@ mod tests {
         let (_client, near) = connected().await;
         let (far, _server) = connected().await;
         let before = Instant::now();
-        let (_, end) = carry(near, Bytes::new(), far, IdleLimits::default()).await;
+        let (_, end) = carry(near.into(), Early::default(), far.into(), IdleLimits::default()).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(before.elapsed().as_secs() / 60, 15);
     }
@@ -206,7 +266,7 @@ mod tests {
         let (far, _server) = connected().await;
         client.shutdown().await.unwrap();
         let before = Instant::now();
-        let (_, end) = carry(near, Bytes::new(), far, IdleLimits::default()).await;
+        let (_, end) = carry(near.into(), Early::default(), far.into(), IdleLimits::default()).await;
         assert!(end.is_err());
         assert!(before.elapsed() < Duration::from_secs(180), "{:?}", before.elapsed());
     }

@@ -4,6 +4,7 @@ mod body;
 mod cache;
 mod coding;
 mod connect;
+mod entrance;
 mod exchange;
 pub(crate) mod fetch;
 mod forward;
@@ -14,6 +15,7 @@ mod pipe;
 mod reply;
 mod serve;
 mod succession;
+mod transparent;
 mod upstream;
 mod validators;
 
@@ -30,15 +32,19 @@ use tokio::sync::Semaphore;
 use tracing::info;
 
 use self::cache::Pages;
+use self::entrance::Entrance;
 pub(crate) use self::exchange::GREETING;
 use self::fetch::Fetcher;
+use self::transparent::Outgoing;
 use self::upstream::Upstream;
 use crate::claimed::watch::Told;
 use crate::config::reload::Look;
 use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
+use crate::net::crowd::Crowd;
 use crate::net::dial::Dialer;
-use crate::net::listen::{Admission, BindError, Listener};
+use crate::net::inherited::Sockets;
+use crate::net::listen::{BindError, Listener};
 use crate::policy::{CompileError, Policy};
 use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
@@ -46,6 +52,7 @@ use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
 use crate::tls::bundle::{SystemRoots, bundle_for};
+use crate::tls::listener::IdentityError;
 use crate::tls::trust::upstream_config;
 use crate::tls::{CaError, CertificateAuthority, InForce, Leaves};
 
@@ -74,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) fetcher: Fetcher,
     leaves: Leaves,
     dialer: Arc<Dialer>,
+    outgoing: Outgoing,
     upstream: Upstream,
     /// Places for pages that are large: each is in memory whole while it is filtered.
     large_pages: Semaphore,
@@ -91,6 +99,10 @@ const LARGE_PAGES: usize = 8;
 /// Large pages on their way to clients: 256 MiB in all, more wait.
 const ROOM: usize = 64 * 1024;
 const ROOMS: usize = 4096;
+
+/// Connections served at once, and of one client.
+const MAX_CONNECTIONS: usize = 16 * 1024;
+const MAX_OF_ONE: usize = 1024;
 
 /// Mirrors' calls under way; more wait. There are 512 threads for what blocks, and DNS and files need some, too.
 const CALLS: usize = 32;
@@ -123,6 +135,12 @@ pub enum StartError {
     /// An address can't be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A listener can't speak TLS.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// What systemd handed over can't be listened on.
+    #[error("what systemd handed over is no TCP socket that listens: {0}")]
+    Handed(io::Error),
     /// A file can't be written.
     #[error("cannot write {}: {cause}", path.display())]
     File {
@@ -143,16 +161,20 @@ impl Proxy {
         let ca = settings.ca.public_files().0;
         let Prepared { authority, leaves, tls, bundle } = Prepared::of(&settings)?;
 
+        let mut handed = Sockets::of_process().map_err(StartError::Handed)?;
         let mut listeners = Vec::new();
-        for address in &settings.listen {
-            listeners.push(Listener::bind(*address).await?);
+        for listener in &settings.listeners {
+            let entrance = Arc::new(Entrance::open(listener.clone())?);
+            for bound in Listener::bind(&listener.place, &mut handed).await? {
+                listeners.push((bound, Arc::clone(&entrance)));
+            }
         }
-        let admin = match settings.admin {
-            Some(address) => Some(Listener::bind(address).await?),
-            None => None,
+        let admins = match &settings.admin {
+            Some(place) => Listener::bind(place, &mut handed).await?,
+            None => Vec::new(),
         };
-        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
-        let admin_address = admin.as_ref().map(Listener::address);
+        let addresses: Vec<SocketAddr> = listeners.iter().map(|(listener, _)| listener.address()).collect();
+        let admin_address = admins.first().map(Listener::address);
 
         let tasks = Tasks::default();
         let metrics = Arc::new(Metrics::default());
@@ -160,10 +182,10 @@ impl Proxy {
         let decisions = Decisions::open(path, Arc::clone(&metrics), &tasks)
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
-        let own: Vec<SocketAddr> = addresses.iter().copied().chain(admin_address).collect();
+        let own: Vec<SocketAddr> = addresses.iter().copied().chain(admins.iter().map(Listener::address)).collect();
         let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), own));
         let upstream = Upstream::new(&dialer, &tls);
-        let admission = Admission::new(&settings.allow);
+        let crowd = Crowd::new(MAX_CONNECTIONS, MAX_OF_ONE);
         let policy = ArcSwap::from_pointee(policy);
         let large_pages = Semaphore::new(LARGE_PAGES);
         let rooms = Arc::new(Semaphore::new(ROOMS));
@@ -184,6 +206,7 @@ impl Proxy {
             tasks,
             leaves,
             dialer,
+            outgoing: Outgoing::default(),
             upstream,
             large_pages,
             pages,
@@ -193,15 +216,13 @@ impl Proxy {
         crate::inventory::start(&shared).await;
         crate::claimed::watch::start(&shared);
         succession::start(&shared, seen, bundle.clone());
-        for listener in listeners {
-            let (serving, admission) = (Arc::clone(&shared), admission.clone());
-            shared.tasks.spawn(accept_all(listener, serving, admission));
+        shared.tasks.spawn_until_abort(entrance::follow(listeners.iter().map(|(_, one)| Arc::clone(one)).collect()));
+        for (listener, entrance) in listeners {
+            shared.tasks.spawn(entrance::accept_all(listener, entrance, Arc::clone(&shared), crowd.clone()));
         }
-        if let Some(listener) = admin {
+        for listener in admins {
             let serving = crate::admin::Admin::new(Arc::clone(&shared), addresses.clone());
-            // Places of its own: a full proxy must still say that it lives.
-            let admission = Admission::new(&shared.settings.allow);
-            shared.tasks.spawn_until_abort(crate::admin::accept_all(listener, serving, admission));
+            shared.tasks.spawn_until_abort(crate::admin::accept_all(listener, serving));
         }
         Ok(Self { shared, addresses, admin: admin_address, ca, bundle })
     }
@@ -329,17 +350,6 @@ impl Prepared {
             let bundle = bundle_for(&bundle, &authority.loaded(), &system, &settings.client_roots)?;
             Ok(Self { authority, leaves, tls, bundle })
         })
-    }
-}
-
-async fn accept_all(listener: Listener, shared: Arc<Shared>, admission: Admission) {
-    loop {
-        tokio::select! {
-            () = shared.tasks.draining() => return,
-            client = listener.accept(&admission) => {
-                shared.tasks.spawn(serve::serve(Arc::clone(&shared), client));
-            }
-        }
     }
 }
 

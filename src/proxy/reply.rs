@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    USER_AGENT,
+    RETRY_AFTER, USER_AGENT,
 };
 use http::{Response, StatusCode};
 use hyper::ext::ReasonPhrase;
@@ -145,6 +145,13 @@ pub(super) fn failed(status: StatusCode, reason: &'static str, detail: &str) -> 
 /// A request that is refused for its form, whatever it names.
 pub(super) fn bad_request(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
     problem(status, reason, &format!("namewall does not serve this request ({reason})"), detail)
+}
+
+/// A request for which there is no place now: it may be made again.
+pub(super) fn busy(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
+    let mut response = problem(status, reason, &format!("namewall is busy ({reason})"), detail);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
 }
 
 /// The client has the page: with the page's own fields, but for those of a body.

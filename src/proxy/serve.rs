@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +16,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -24,26 +25,32 @@ use tracing::{debug, info, warn};
 
 use super::body::{Body, empty};
 use super::connect::{Route, decide};
+use super::entrance::{self, Arrival, Entrance};
 use super::exchange::{self, Visit};
-use super::{Shared, forward, reply};
+use super::{Shared, forward, reply, transparent};
 use crate::name::Authority;
+use crate::net::crowd::{Full, Seat};
 use crate::net::deadline::WriteDeadline;
 use crate::net::dial::DialError;
-use crate::net::listen::{Client, Place};
 use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
-use crate::net::tunnel::{IdleLimits, carry};
+use crate::net::stream::Stream;
+use crate::net::tunnel::{Early, IdleLimits, carry};
 use crate::pypi::mirrors::known_mirror;
 use crate::pypi::site::site_of;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a client may take for its first byte, and for its whole TLS handshake.
-const OPENING: Duration = Duration::from_secs(10);
+pub(super) const OPENING: Duration = Duration::from_secs(10);
+/// How long the first request of a connection is waited for while the proxy drains.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// How long a request's head may take, and how long a connection may idle between requests.
 const HEAD: Duration = Duration::from_secs(60);
 /// The largest head of a request.
 const MAX_HEAD: usize = 64 * 1024;
+/// The most of an ordinary ClientHello, with a post-quantum key share.
+pub(super) const HELLO: usize = 2048;
 /// `PRI * HTTP/2.0`, and what belongs to it.
 const H2_PREFACE: usize = 24;
 /// Requests under way on one HTTP/2 connection.
@@ -52,15 +59,15 @@ const STREAMS: u32 = 256;
 /// A client, as long as anything of its connection lives.
 #[derive(Debug)]
 pub(super) struct Guest {
-    address: IpAddr,
+    pub(super) address: IpAddr,
     metrics: Arc<Metrics>,
-    _place: Place,
+    _seat: Seat,
 }
 
 impl Guest {
-    fn new(address: IpAddr, place: Place, metrics: &Arc<Metrics>) -> Self {
+    fn new(address: IpAddr, seat: Seat, metrics: &Arc<Metrics>) -> Self {
         metrics.connections.inc();
-        Self { address, metrics: Arc::clone(metrics), _place: place }
+        Self { address, metrics: Arc::clone(metrics), _seat: seat }
     }
 }
 
@@ -70,24 +77,85 @@ impl Drop for Guest {
     }
 }
 
-/// Serves what `client` sends until it leaves or the proxy drains.
-pub(super) async fn serve(shared: Arc<Shared>, client: Client) {
-    let Client { stream, address, place } = client;
-    // hyper's own deadline starts with the first head; a client that never says a word needs one too.
-    if !matches!(timeout(OPENING, stream.readable()).await, Ok(Ok(()))) {
-        return;
+/// Serves what a client sends until it leaves or the proxy drains.
+pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival: Arrival) {
+    let Arrival { mut stream, peer, mut seat } = arrival;
+    let address = match timeout(OPENING, entrance.client(&mut stream, peer)).await {
+        Ok(Ok(address)) => address,
+        Ok(Err(unwelcome)) => {
+            shared.metrics.turned_away((&unwelcome).into());
+            return entrance::tell(&unwelcome, peer);
+        }
+        Err(_elapsed) => return debug!(client = %peer, "no PROXY header came in time"),
+    };
+    if let Err(full) = seat.belongs_to(address) {
+        shared.metrics.turned_away(full.into());
+        debug!(client = %address, "it has as many connections as one client may have");
+        return turn_away(&entrance, stream, full).await;
     }
-    let guest = Arc::new(Guest::new(address, place, &shared.metrics));
+    let guest = Arc::new(Guest::new(address, seat, &shared.metrics));
+    if entrance.settings.transparent {
+        return transparent::serve(shared, guest, stream).await;
+    }
+    let Some(stream) = secured(&entrance, stream).await else { return };
+    let begun = AtomicBool::new(false);
     let service = service_fn(|request| {
+        begun.store(true, Ordering::Relaxed);
         let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));
         async move { Ok::<_, std::convert::Infallible>(receive(shared, guest, request).await) }
     });
     let connection =
         http1_builder().serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).with_upgrades();
-    let outcome = drained(connection, &shared.tasks, |connection| connection.graceful_shutdown()).await;
+    let outcome = drained(connection, &shared.tasks, &begun, |connection| connection.graceful_shutdown()).await;
     if let Err(error) = outcome {
         debug!(client = %address, %error, "the client's connection ended");
     }
+}
+
+/// The stream in which the client speaks to the proxy, once it has said something: hyper's own deadline starts with the
+/// first head, and a client that never says a word needs one, too.
+async fn secured(entrance: &Entrance, stream: TcpStream) -> Option<Stream> {
+    let Some(identity) = &entrance.identity else {
+        return matches!(timeout(OPENING, stream.readable()).await, Ok(Ok(()))).then_some(Stream::Tcp(stream));
+    };
+    let peer = stream.peer_addr().ok();
+    let opening = async {
+        let mut tls = TlsAcceptor::from(identity.server_config()).accept(stream).await?;
+        let mut first = BytesMut::new();
+        tls.read_buf(&mut first).await?;
+        Ok::<_, std::io::Error>(Prefixed::new(first, tls))
+    };
+    match timeout(OPENING, opening).await {
+        Ok(Ok(tls)) => Some(Stream::layered(tls, peer)),
+        Ok(Err(error)) => {
+            info!(client = ?peer, %error, "TLS handshake with a client of the proxy itself failed");
+            None
+        }
+        Err(_elapsed) => None,
+    }
+}
+
+/// Answers whatever is asked first with why there is no place.
+pub(super) async fn turn_away(entrance: &Entrance, stream: TcpStream, full: Full) {
+    if entrance.settings.transparent {
+        return;
+    }
+    let Some(stream) = secured(entrance, stream).await else { return };
+    let service = service_fn(|_request: Request<Incoming>| async move {
+        Ok::<_, std::convert::Infallible>(match full {
+            Full::All => {
+                reply::busy(StatusCode::SERVICE_UNAVAILABLE, "connections", "it has as many clients as it serves")
+            }
+            Full::OfOne => reply::busy(
+                StatusCode::TOO_MANY_REQUESTS,
+                "client-connections",
+                "you have as many connections as one client may have",
+            ),
+        })
+    });
+    let mut builder = http1_builder();
+    builder.keep_alive(false).header_read_timeout(OPENING);
+    let _ended = builder.serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).await;
 }
 
 fn http1_builder() -> http1::Builder {
@@ -153,13 +221,13 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
     tasks.spawn(async move {
         match hyper::upgrade::on(request)
             .await
-            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<WriteDeadline<TcpStream>>>)
+            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<WriteDeadline<Stream>>>)
         {
             Ok(Ok(parts)) => {
                 let client = parts.io.into_inner().into_inner();
-                opened(shared, guest, target, client, parts.read_buf, server).await;
+                opened(shared, guest, target, client, parts.read_buf, server.map(Stream::Tcp)).await;
             }
-            Ok(Err(_other_stream)) => debug!("the connection is no TCP stream"),
+            Ok(Err(_other_stream)) => debug!("the connection is none of ours"),
             Err(error) => debug!(%error, "the client left before its tunnel was open"),
         }
     });
@@ -178,62 +246,66 @@ fn unreachable(error: &DialError) -> Response<Body> {
     response
 }
 
-/// A connection inside a CONNECT: waits for whoever speaks first, and decides.
-async fn opened(
+/// A connection that leads to `target`: waits for whoever speaks first, and decides.
+pub(super) async fn opened(
     shared: Arc<Shared>,
     guest: Arc<Guest>,
     target: Authority,
-    mut client: TcpStream,
+    mut client: Stream,
     early: Bytes,
-    server: Option<TcpStream>,
+    mut server: Option<Stream>,
 ) {
-    let server_first = match &server {
-        Some(server) if early.is_empty() => server_speaks_first(&client, server).await,
+    let (mut up, mut down) = (BytesMut::from(early), BytesMut::new());
+    let server_first = match &mut server {
+        Some(server) if up.is_empty() => server_speaks_first((&mut client, &mut up), (server, &mut down)).await,
         _ => false,
     };
     let first = if server_first {
         None
     } else {
-        match timeout(OPENING, first_bytes(&mut client, &early)).await {
+        match timeout(OPENING, first_bytes(&mut client, &up)).await {
             Ok(Ok(first)) => Some(first),
             Ok(Err(_)) | Err(_) => return debug!(host = %target.host, "the client said nothing in time"),
         }
     };
-    let reached = server.as_ref().and_then(|server| server.peer_addr().ok()).map(|address| address.ip());
+    let reached = server.as_ref().and_then(Stream::peer).map(|address| address.ip());
     let route =
         first.as_ref().map_or(Route::Tunnel, |first| decide(&shared.settings.sites, &target.host, reached, first));
-    let client = Prefixed::new(first.map(|first| first.bytes).unwrap_or_default(), client);
+    let up = first.map(|first| first.bytes).unwrap_or_default().freeze();
     match (route, server) {
         (Route::Intercept { site, misdirected }, _) => {
             // Found by its TLS name, it is the site itself that is meant, on its own port.
             let port = if site.host == target.host { target.port } else { 443 };
             let visit = Visit { client: guest.address, site, port, misdirected };
-            intercept(shared, visit, client).await;
+            intercept(shared, visit, Prefixed::new(up, client)).await;
         }
-        (Route::Tunnel, Some(server)) => tunnel(&shared, &target, client, server).await,
+        (Route::Tunnel, Some(server)) => {
+            tunnel(&shared, &target, client, Early { up, down: down.freeze() }, server).await;
+        }
         (Route::Tunnel, None) | (Route::Close, _) => {
             debug!(host = %target.host, "closed: nothing but TLS is spoken with an intercepted host");
         }
     }
 }
 
-/// Whether the server has sent something before the client did (SSH, SMTP, MySQL do).
-async fn server_speaks_first(client: &TcpStream, server: &TcpStream) -> bool {
+/// Whether the server has sent something before the client did (SSH, SMTP, MySQL do). What either sent is in its buffer.
+async fn server_speaks_first(client: (&mut Stream, &mut BytesMut), server: (&mut Stream, &mut BytesMut)) -> bool {
+    // A ClientHello in one read, mostly.
+    client.1.reserve(HELLO);
     tokio::select! {
         biased;
-        _ = client.readable() => false,
-        _ = server.readable() => true,
+        _ = client.0.read_buf(client.1) => false,
+        _ = server.0.read_buf(server.1) => true,
         () = tokio::time::sleep(IdleLimits::default().open) => false,
     }
 }
 
-async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>, server: TcpStream) {
+pub(super) async fn tunnel(shared: &Shared, target: &Authority, client: Stream, early: Early, server: Stream) {
     if let Some(mirror) = known_mirror(&target.host) {
         let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
     }
     shared.metrics.tunnels.inc();
-    let (early, client) = client.into_parts();
     let (carried, end) = carry(client, early, server, IdleLimits::default()).await;
     shared.metrics.tunnels.dec();
     shared.metrics.tunnelled(carried.up, carried.down);
@@ -241,7 +313,7 @@ async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>
 }
 
 /// Ends the client's TLS with a leaf of our own, and serves the requests in it.
-async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixed<TcpStream>) {
+pub(super) async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixed<Stream>) {
     let config: Arc<ServerConfig> = match shared.leaves.server_config(&visit.site.host) {
         Ok(config) => config,
         Err(error) => return warn!(host = %visit.site.host, %error, "no certificate for an intercepted host"),
@@ -256,11 +328,22 @@ async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixed<TcpStream
     }
 }
 
-async fn serve_tls(shared: Arc<Shared>, visit: Visit, stream: TlsStream<Prefixed<TcpStream>>) {
+async fn serve_tls(shared: Arc<Shared>, visit: Visit, stream: TlsStream<Prefixed<Stream>>) {
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    serve_site(shared, visit, stream, h2).await;
+}
+
+/// Serves the requests to one of our hosts, in `stream`.
+pub(super) async fn serve_site<S>(shared: Arc<Shared>, visit: Visit, stream: S, h2: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let client = visit.client;
     let tasks = shared.tasks.clone();
+    let begun = Arc::new(AtomicBool::new(false));
+    let begins = Arc::clone(&begun);
     let service = service_fn(move |request| {
+        begins.store(true, Ordering::Relaxed);
         let answer = exchange::answer(Arc::clone(&shared), visit.clone(), request);
         async move { Ok::<_, std::convert::Infallible>(answer.await) }
     });
@@ -270,10 +353,10 @@ async fn serve_tls(shared: Arc<Shared>, visit: Visit, stream: TlsStream<Prefixed
         let Ok(Ok(preface)) = timeout(OPENING, read_preface(&mut stream)).await else { return };
         let stream = TokioIo::new(Prefixed::new(preface, stream));
         let connection = http2_builder(&tasks).serve_connection(stream, service);
-        drained(connection, &tasks, |connection| connection.graceful_shutdown()).await
+        drained(connection, &tasks, &begun, |connection| connection.graceful_shutdown()).await
     } else {
         let connection = http1_builder().serve_connection(TokioIo::new(stream), service);
-        drained(connection, &tasks, |connection| connection.graceful_shutdown()).await
+        drained(connection, &tasks, &begun, |connection| connection.graceful_shutdown()).await
     };
     if let Err(error) = outcome {
         debug!(%client, %error, "an intercepted connection ended");
@@ -305,13 +388,27 @@ fn http2_builder(tasks: &Tasks) -> http2::Builder<Tasks> {
     builder
 }
 
-/// Drives a connection to its end; once the proxy drains, to the end of the requests that run.
-async fn drained<C: Future>(connection: C, tasks: &Tasks, shut_down: impl FnOnce(Pin<&mut C>)) -> C::Output {
+/// Drives a connection to its end; once the proxy drains, to the end of the requests that run. A connection of which no
+/// request has come yet (`begun`) gets a moment for its first: whoever has just been let in is not turned away.
+async fn drained<C: Future>(
+    connection: C,
+    tasks: &Tasks,
+    begun: &AtomicBool,
+    shut_down: impl FnOnce(Pin<&mut C>),
+) -> C::Output {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
+        // What has come is read before: hyper closes what it has read nothing of.
+        biased;
         outcome = connection.as_mut() => return outcome,
-        () = tasks.draining() => shut_down(connection.as_mut()),
+        () = tasks.draining() => {}
     }
+    if !begun.load(Ordering::Relaxed)
+        && let Ok(outcome) = timeout(FIRST_REQUEST, connection.as_mut()).await
+    {
+        return outcome;
+    }
+    shut_down(connection.as_mut());
     connection.await
 }
 

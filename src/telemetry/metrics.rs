@@ -31,7 +31,21 @@ pub struct Metrics {
     inventory_names: Family<InventoryLabels, Gauge>,
     inventory_fetches: Family<FetchLabels, Counter>,
     claimed: Family<ClaimedLabels, Gauge>,
+    turned_away: Family<TurnedAwayLabels, Counter>,
     cache: Family<CacheLabels, Counter>,
+}
+
+/// Why a client was not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TurnedAway {
+    /// As many connections are open as may be.
+    Connections,
+    /// The client has as many as one may have.
+    ClientConnections,
+    /// It is in no network that is served.
+    Network,
+    /// It is no load balancer of ours, or doesn't say whom it brings.
+    ProxyHeader,
 }
 
 /// How a request for a page that may be kept came to its answer.
@@ -80,6 +94,11 @@ struct ClaimedLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TurnedAwayLabels {
+    reason: TurnedAway,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CacheLabels {
     result: &'static str,
 }
@@ -93,6 +112,18 @@ struct FetchLabels {
 impl EncodeLabelValue for Outcome {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
         self.as_str().encode(encoder)
+    }
+}
+
+impl EncodeLabelValue for TurnedAway {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let reason = match self {
+            Self::Connections => "connections",
+            Self::ClientConnections => "client-connections",
+            Self::Network => "network",
+            Self::ProxyHeader => "proxy-header",
+        };
+        reason.encode(encoder)
     }
 }
 
@@ -141,6 +172,11 @@ impl Metrics {
         for (direction, count) in [("up", up), ("down", down)] {
             self.bytes.get_or_create(&ByteLabels { kind: "tunnel", direction }).inc_by(count);
         }
+    }
+
+    /// Counts a client that was not served.
+    pub fn turned_away(&self, reason: TurnedAway) {
+        self.turned_away.get_or_create(&TurnedAwayLabels { reason }).inc();
     }
 
     /// Counts a config that was read while we serve; it is in force now or, unless `ok`, refused.
@@ -215,6 +251,7 @@ impl Metrics {
         registry.register("inventory_names", "Names on an inventory's list", names.clone());
         registry.register("inventory_fetches", "Fetches of an inventory's list", fetches.clone());
         registry.register("claimed_names", "Protected names on the public index", self.claimed.clone());
+        registry.register("turned_away", "Clients that were not served", self.turned_away.clone());
         let ratio = Gauge::<f64, AtomicU64>::default();
         ratio.set(self.cache_hit_ratio());
         let bytes = Gauge::<i64>::default();

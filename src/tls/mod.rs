@@ -10,6 +10,7 @@ pub mod error;
 pub(crate) mod held;
 pub mod in_force;
 pub mod leaf;
+pub mod listener;
 pub mod renewal;
 pub mod request;
 pub(crate) mod shown;

@@ -538,7 +538,7 @@ async fn credentials_come_from_files_netrc_and_the_environment() {
         let index = Index::start(&["acme-core"]).await;
         index.behave(|index| index.authorization = Some(expected));
         let mut settings = settings(folder.path(), &index.config(more), &variables);
-        settings.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        settings.listeners[0].place = "127.0.0.1:0".parse().unwrap();
         assert!(!format!("{settings:?}").contains("hunter2"));
         let today = time::OffsetDateTime::now_utc().date();
         let _gone = std::fs::remove_dir_all(folder.path().join("ca/inventory"));

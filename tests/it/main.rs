@@ -28,6 +28,7 @@ mod faults;
 mod files;
 mod hosts;
 mod inventory;
+mod listeners;
 mod listings;
 mod memory;
 mod mirrors;
@@ -37,6 +38,8 @@ mod root;
 mod rules;
 mod scan;
 mod shells;
+#[cfg(target_os = "linux")]
+mod transparent;
 mod uploads;
 mod validators;
 mod xmlrpc;

@@ -220,15 +220,8 @@ impl World {
         name: &'static str,
         h2: bool,
     ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(self.proxy.ca()).unwrap()).unwrap();
-        let mut config = rustls::ClientConfig::builder_with_provider(namewall::tls::provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![if h2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let authority = CertificateDer::from_pem_file(self.proxy.ca()).unwrap();
+        let connector = trusting(authority, if h2 { b"h2" } else { b"http/1.1" });
         connector.connect(ServerName::try_from(name).unwrap(), tcp).await
     }
 
@@ -277,6 +270,19 @@ fn settings(standin: &StandIn, folder: &std::path::Path, config: &str, more: &[&
     let here = standin.address().to_string();
     settings.connect_to.extend(more.iter().map(|to| (to.parse().unwrap(), here.parse().unwrap())));
     settings
+}
+
+/// A client that trusts `root` alone, and speaks that protocol.
+pub fn trusting(root: CertificateDer<'_>, protocol: &[u8]) -> tokio_rustls::TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(root.into_owned()).unwrap();
+    let mut config = rustls::ClientConfig::builder_with_provider(namewall::tls::provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    tokio_rustls::TlsConnector::from(Arc::new(config))
 }
 
 /// One request and its answer on an open connection.

@@ -21,7 +21,7 @@ const SKEW: i64 = 5 * 60;
 /// Whether `serve` of this config runs, when the shell leads elsewhere.
 pub(super) async fn service(facts: &Facts<'_>, sightings: &[Sighting], roots: &RootCertStore) -> Vec<Check> {
     let id = "serve";
-    let Some(address) = facts.settings.and_then(|settings| settings.listen.first()).copied() else { return Vec::new() };
+    let Some(address) = facts.settings.and_then(|settings| settings.proxies().next()) else { return Vec::new() };
     if facts.offline {
         return vec![MACHINE.skipped(id, "not asked whether `namewall serve` runs: --offline")];
     }

@@ -83,7 +83,7 @@ fn rules(sighting: &Sighting, wall: &Wall, facts: &Facts<'_>) -> Option<Check> {
         listen.port() == address.port
             && (ip == Some(listen.ip()) || listen.ip().is_unspecified() || address.host.as_str() == "localhost")
     };
-    if !settings.listen.iter().any(is_ours) {
+    if !settings.proxies().any(|listen| is_ours(&listen)) {
         return None;
     }
     if wall.greeting.policy == policy.fingerprint() {

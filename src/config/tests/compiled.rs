@@ -51,7 +51,7 @@ fn the_command_line_wins() {
         ..protect(&["acme", "other-*"])
     };
     let settings = load_with(overrides, EXAMPLE).unwrap();
-    assert_eq!(settings.listen, ["127.0.0.1:0".parse().unwrap()]);
+    assert_eq!(proxies(&settings), ["127.0.0.1:0".parse().unwrap()]);
     assert_eq!(settings.admin, Some("127.0.0.1:1".parse().unwrap()));
     assert_eq!(settings.log_format, LogFormat::Text);
     let ids: Vec<_> = settings.rules.iter().map(|rule| (rule.id.as_str(), rule.place.is_some())).collect();
@@ -63,7 +63,7 @@ fn the_command_line_wins() {
 #[test]
 fn one_address_needs_no_brackets() {
     let settings = load("[listen]\naddr = \"[::1]:0\"\n[ca]\ncert = \"a.crt\"\nkey = \"/b\"\n").unwrap();
-    assert_eq!(settings.listen, ["[::1]:0".parse().unwrap()]);
+    assert_eq!(proxies(&settings), ["[::1]:0".parse().unwrap()]);
     let CaSource::Pair { cert, key } = settings.ca else { panic!("{:?}", settings.ca) };
     assert!(cert.is_absolute() && cert.ends_with("a.crt"), "{cert:?}");
     assert_eq!(key, Path::new("/b"));

@@ -30,7 +30,7 @@ const ALL: [(&str, &str); 7] = [
 #[test]
 fn the_environment_beats_the_file() {
     let settings = load_under(&ALL, &Overrides::default(), FILE).unwrap();
-    assert_eq!(settings.listen, ["0.0.0.0:3".parse().unwrap(), "127.0.0.1:4".parse().unwrap()]);
+    assert_eq!(proxies(&settings), ["0.0.0.0:3".parse().unwrap(), "127.0.0.1:4".parse().unwrap()]);
     assert_eq!(settings.admin, Some("127.0.0.1:5".parse().unwrap()));
     assert_eq!(settings.allow, ["192.168.0.0/16".parse().unwrap(), "::1/128".parse().unwrap()]);
     assert_eq!(settings.ca, CaSource::Dir("/var/lib/namewall".into()));
@@ -51,7 +51,7 @@ fn a_flag_beats_the_environment() {
         ..protect(&["shell"])
     };
     let settings = load_under(&ALL, &overrides, FILE).unwrap();
-    assert_eq!(settings.listen, ["127.0.0.1:0".parse().unwrap()]);
+    assert_eq!(proxies(&settings), ["127.0.0.1:0".parse().unwrap()]);
     assert_eq!(settings.admin, Some("127.0.0.1:9".parse().unwrap()));
     assert_eq!(settings.log_format, LogFormat::Json);
     // Rules add up: none of the three takes another's away.
@@ -64,7 +64,7 @@ fn without_them_the_file_holds() {
     let empty = ALL.map(|(name, _)| (name, ""));
     for variables in [&[][..], &empty[..]] {
         let settings = load_under(variables, &Overrides::default(), FILE).unwrap();
-        assert_eq!((settings.listen[0].port(), settings.admin.unwrap().port()), (1, 2));
+        assert_eq!((proxies(&settings)[0].port(), settings.admin.unwrap().address().unwrap().port()), (1, 2));
         assert!(settings.rules.is_empty() && matches!(settings.ca, CaSource::Pair { .. }));
         assert_eq!(settings.log_format, LogFormat::Json);
     }

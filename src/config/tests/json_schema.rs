@@ -24,6 +24,7 @@ struct Config {
     claimed: Option<Claimed>,
     claimed_every: Option<String>,
     listen: Option<Listen>,
+    listener: Option<Vec<Listener>>,
     ca: Option<Ca>,
     upstream: Option<Upstream>,
     cache: Option<Cache>,
@@ -109,6 +110,18 @@ struct Listen {
     users: Option<String>,
     #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
     drain: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its shape counts")]
+struct Listener {
+    addr: OneOrMany,
+    allow: Option<Vec<String>>,
+    cert: Option<String>,
+    key: Option<String>,
+    proxy_protocol: Option<Vec<String>>,
+    transparent: Option<bool>,
 }
 
 #[derive(JsonSchema)]

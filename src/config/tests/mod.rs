@@ -75,3 +75,8 @@ kind = "mirror"
 format = "json"
 decisions = "decisions.jsonl"
 "#;
+
+/// Where clients find the proxy.
+fn proxies(settings: &Settings) -> Vec<std::net::SocketAddr> {
+    settings.proxies().collect()
+}

@@ -1,0 +1,102 @@
+//! One side of a tunnel: a bare socket, or one with something around it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A stream of bytes both ways.
+pub enum Stream {
+    /// Nothing but TCP: what is carried between two of these need not be copied.
+    Tcp(TcpStream),
+    /// Something more, such as TLS, over a socket whose peer is there.
+    Layered(Box<dyn Layers>, Option<SocketAddr>),
+}
+
+/// What a [`Stream`] may have around its socket.
+pub trait Layers: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Layers for S {}
+
+impl Stream {
+    /// Puts `layers`, which lie over a socket with that peer, into one.
+    pub fn layered(layers: impl Layers + 'static, peer: Option<SocketAddr>) -> Self {
+        Self::Layered(Box::new(layers), peer)
+    }
+
+    /// Who is at the other end of the socket.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(tcp) => tcp.peer_addr().ok(),
+            Self::Layered(_, peer) => *peer,
+        }
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(tcp: TcpStream) -> Self {
+        Self::Tcp(tcp)
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if matches!(self, Self::Tcp(_)) { "Tcp" } else { "Layered" };
+        f.debug_tuple(name).field(&self.peer()).finish()
+    }
+}
+
+/// Does `$call` with whatever is inside.
+macro_rules! inside {
+    ($stream:expr, $inner:ident => $call:expr) => {
+        match &mut *$stream {
+            Stream::Tcp(tcp) => {
+                let $inner = Pin::new(tcp);
+                $call
+            }
+            Stream::Layered(layers, _) => {
+                let $inner = Pin::new(layers);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        inside!(self, inner => inner.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        inside!(self, inner => inner.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        inside!(self, inner => inner.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(tcp) => tcp.is_write_vectored(),
+            Self::Layered(layers, _) => layers.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        inside!(self, inner => inner.poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        inside!(self, inner => inner.poll_shutdown(cx))
+    }
+}

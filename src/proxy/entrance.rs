@@ -1,0 +1,183 @@
+//! How clients come in: what the listener that they come by wants of them before their first request, and how many may.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tracing::{error, info, warn};
+
+use super::{Shared, serve};
+use crate::config::ListenerSettings;
+use crate::config::reload::{Look, Sight, Watch};
+use crate::net::crowd::{Crowd, Full, Seat};
+use crate::net::listen::Listener;
+use crate::net::proxy_protocol::{self, HeaderError};
+use crate::telemetry::metrics::TurnedAway;
+use crate::tls::listener::{IdentityError, ListenerIdentity};
+
+/// Connections that are told at once that there is no place for them; more are closed without a word.
+const REFUSALS: usize = 256;
+/// How often the files of the TLS listeners are looked at.
+const PACE: Duration = Duration::from_secs(2);
+
+/// What a listener wants of those who come by it.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    pub(super) settings: ListenerSettings,
+    pub(super) identity: Option<ListenerIdentity>,
+}
+
+/// A connection that has come.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) stream: TcpStream,
+    /// The other end.
+    pub(super) peer: SocketAddr,
+    pub(super) seat: Seat,
+}
+
+/// Why somebody may not come in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unwelcome {
+    /// It is in no network that is served.
+    #[error("no `allow` network holds it")]
+    Network,
+    /// It is no load balancer of ours.
+    #[error("no `proxy-protocol` network holds it, and this listener is for load balancers alone")]
+    NoBalancer,
+    /// It didn't say whom it brings.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+}
+
+impl Entrance {
+    /// Reads what the listener needs.
+    pub(super) fn open(settings: ListenerSettings) -> Result<Self, IdentityError> {
+        let identity = settings.tls.as_ref().map(ListenerIdentity::read).transpose()?;
+        Ok(Self { settings, identity })
+    }
+
+    /// Who it is that has come, if it may come in. Set a deadline around it.
+    pub(super) async fn client(&self, stream: &mut TcpStream, peer: SocketAddr) -> Result<IpAddr, Unwelcome> {
+        let peer = peer.ip().to_canonical();
+        let is_in = |networks: &[ipnet::IpNet], address: IpAddr| networks.iter().any(|one| one.contains(&address));
+        let client = if self.settings.balancers.is_empty() {
+            peer
+        } else if !is_in(&self.settings.balancers, peer) {
+            return Err(Unwelcome::NoBalancer);
+        } else {
+            match proxy_protocol::read(stream).await? {
+                Some(client) => client.ip().to_canonical(),
+                // For itself: to see whether we live.
+                None => return Ok(peer),
+            }
+        };
+        if is_in(&self.settings.allow, client) { Ok(client) } else { Err(Unwelcome::Network) }
+    }
+}
+
+/// Serves whoever comes by `listener` until the proxy drains.
+pub(super) async fn accept_all(listener: Listener, entrance: Arc<Entrance>, shared: Arc<Shared>, crowd: Crowd) {
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = shared.tasks.draining() => return,
+            arrived = listener.accept() => arrived,
+        };
+        match crowd.enter() {
+            Ok(seat) => {
+                let arrival = Arrival { stream, peer, seat };
+                shared.tasks.spawn(serve::serve(Arc::clone(&shared), Arc::clone(&entrance), arrival));
+            }
+            Err(full) => {
+                shared.metrics.turned_away(full.into());
+                // Not even a place to hear why: the next one asks again.
+                let Ok(place) = Arc::clone(&refusals).try_acquire_owned() else { continue };
+                let entrance = Arc::clone(&entrance);
+                shared.tasks.spawn(async move {
+                    serve::turn_away(&entrance, stream, full).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+}
+
+/// Follows the files of the listeners that speak TLS: a certificate is renewed without a connection that is lost.
+pub(super) async fn follow(entrances: Vec<Arc<Entrance>>) {
+    let mut watches: Vec<_> = entrances
+        .iter()
+        .filter_map(|entrance| {
+            let files = entrance.identity.as_ref()?.files();
+            Some((Arc::clone(entrance), Watch::new(Look::at([&files.cert, &files.key]))))
+        })
+        .collect();
+    while !watches.is_empty() {
+        tokio::time::sleep(PACE).await;
+        let looked = tokio::task::spawn_blocking(move || {
+            for (entrance, watch) in &mut watches {
+                look(entrance, watch);
+            }
+            watches
+        });
+        // It only ends so when it panicked: what is in force stays.
+        let Ok(watching) = looked.await else { return };
+        watches = watching;
+    }
+}
+
+fn look(entrance: &Entrance, watch: &mut Watch) {
+    let Some(identity) = &entrance.identity else { return };
+    let files = identity.files();
+    if watch.sees(Look::at([&files.cert, &files.key])) == Sight::Changed {
+        match identity.read_again() {
+            Ok(()) => info!(cert = %files.cert.display(), "a listener's certificate was read again, and is in force"),
+            Err(error) => error!("the one from before stays in force: {error}"),
+        }
+    }
+}
+
+/// Where a connection that a firewall turned here was opened to.
+#[cfg(target_os = "linux")]
+pub(super) fn original_destination(stream: &TcpStream) -> io::Result<SocketAddr> {
+    use rustix::net::sockopt::{ip_original_dst, ipv6_original_dst};
+    let local = stream.local_addr()?;
+    let original = if local.ip().to_canonical().is_ipv4() {
+        ip_original_dst(stream).map(SocketAddr::V4)
+    } else {
+        ipv6_original_dst(stream).map(SocketAddr::V6)
+    };
+    original.map_err(io::Error::from)
+}
+
+/// There is no such thing here: the config refuses it.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn original_destination(_: &TcpStream) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+impl From<Full> for TurnedAway {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::All => Self::Connections,
+            Full::OfOne => Self::ClientConnections,
+        }
+    }
+}
+
+impl From<&Unwelcome> for TurnedAway {
+    fn from(unwelcome: &Unwelcome) -> Self {
+        match unwelcome {
+            Unwelcome::Network => Self::Network,
+            Unwelcome::NoBalancer | Unwelcome::Header(_) => Self::ProxyHeader,
+        }
+    }
+}
+
+/// Says why somebody was not let in: once, at `warn`, for what is likely to be a mistake of the config's.
+pub(super) fn tell(unwelcome: &Unwelcome, peer: SocketAddr) {
+    warn!(client = %peer.ip().to_canonical(), "refused a client: {unwelcome}");
+}
