@@ -61,6 +61,13 @@ impl Destinations {
         self.0.is_empty()
     }
 
+    /// Those of both lists.
+    #[must_use]
+    pub fn and(mut self, mut more: Self) -> Self {
+        self.0.append(&mut more.0);
+        self
+    }
+
     /// Where the items of `list` stand: between commas and blanks, of which there may be several.
     #[must_use]
     pub fn items(list: &str) -> Vec<Range<usize>> {

@@ -1,16 +1,20 @@
-//! Sockets: accepting, peeking, dialling, tunnelling. Knows nothing of HTTP or of names.
+//! Sockets: accepting, peeking, dialling (through parent proxies, too), tunnelling. Knows nothing of what is carried.
 
 pub mod deadline;
 pub mod dial;
 pub mod eager;
 pub mod hello;
 pub mod listen;
+pub mod outward;
+pub mod parent;
 pub mod peek;
 pub mod prefixed;
+pub mod route;
 mod scratch;
 #[cfg(target_os = "linux")]
 mod splice;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;
+pub mod via;
 mod writes;

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
+use super::outward::Outward;
 use super::scratch;
 #[cfg(target_os = "linux")]
 use super::splice;
@@ -42,24 +43,72 @@ pub struct Carried {
     pub down: u64,
 }
 
-/// Carries bytes both ways until both directions have ended, one has failed, or nothing has moved for too long; `early`
-/// was read of the client before. Gives what was carried, and how it ended.
+/// What was read of either side before the tunnel began.
+#[derive(Debug, Default)]
+pub struct Early {
+    /// Of the client.
+    pub up: Bytes,
+    /// Of the server.
+    pub down: Bytes,
+}
+
+/// Carries bytes both ways until both directions have ended, one has failed, or nothing has moved for too long. Gives what
+/// was carried, and how it ended.
 pub async fn carry(
     mut client: TcpStream,
-    early: Bytes,
-    mut server: TcpStream,
+    early: Early,
+    server: Outward,
     limits: IdleLimits,
 ) -> (Carried, io::Result<()>) {
-    let (client, server) = (client.split(), server.split());
+    let client = client.split();
+    match server {
+        Outward::Tcp(mut server) => both_ways(client, early, server.split(), limits).await,
+        Outward::Tls(server) => both_ways(client, early, tokio::io::split(server), limits).await,
+    }
+}
+
+async fn both_ways<R, W>(
+    client: (ReadHalf<'_>, WriteHalf<'_>),
+    early: Early,
+    server: (R, W),
+    limits: IdleLimits,
+) -> (Carried, io::Result<()>)
+where
+    R: Half + AsyncRead + Unpin,
+    W: Half + AsyncWrite + Unpin,
+{
     let (up, down) = (Direction::default(), Direction::default());
     let both =
-        async { tokio::try_join!(up.copy(early, client.0, server.1), down.copy(Bytes::new(), server.0, client.1)) };
+        async { tokio::try_join!(up.copy(early.up, client.0, server.1), down.copy(early.down, server.0, client.1)) };
     let result = tokio::select! {
         both = both => both.map(|_| ()),
         () = stands_still(&up, &down, limits) => Err(io::ErrorKind::TimedOut.into()),
     };
     (Carried { up: up.bytes(), down: down.bytes() }, result)
 }
+
+/// Half of a stream; of a socket's, the kernel moves the bytes itself.
+trait Half {
+    /// The socket, if there is nothing between it and the bytes.
+    fn socket(&self) -> Option<&TcpStream> {
+        None
+    }
+}
+
+impl Half for ReadHalf<'_> {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.as_ref())
+    }
+}
+
+impl Half for WriteHalf<'_> {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.as_ref())
+    }
+}
+
+impl<S> Half for tokio::io::ReadHalf<S> {}
+impl<S> Half for tokio::io::WriteHalf<S> {}
 
 /// One direction of a tunnel: how much it has carried, and whether it has ended (the top bit).
 #[derive(Default)]
@@ -68,7 +117,11 @@ struct Direction(AtomicU64);
 const ENDED: u64 = 1 << 63;
 
 impl Direction {
-    async fn copy(&self, early: Bytes, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
+    async fn copy<R, W>(&self, early: Bytes, mut from: R, mut to: W) -> io::Result<()>
+    where
+        R: Half + AsyncRead + Unpin,
+        W: Half + AsyncWrite + Unpin,
+    {
         self.write(&early, &mut to).await?;
         drop(early);
         while self.some(&mut from, &mut to).await? > 0 {}
@@ -81,10 +134,15 @@ impl Direction {
     }
 
     /// Carries what is there, when there is something; how much, 0 at the end.
-    async fn some(&self, from: &mut ReadHalf<'_>, to: &mut WriteHalf<'_>) -> io::Result<usize> {
+    async fn some<R, W>(&self, from: &mut R, to: &mut W) -> io::Result<usize>
+    where
+        R: Half + AsyncRead + Unpin,
+        W: Half + AsyncWrite + Unpin,
+    {
         #[cfg(target_os = "linux")]
         if self.bytes() > BULK
-            && let Some(length) = splice::some(from.as_ref(), to.as_ref(), |part| self.add(part)).await?
+            && let (Some(out), Some(into)) = (from.socket(), to.socket())
+            && let Some(length) = splice::some(out, into, |part| self.add(part)).await?
         {
             return Ok(length);
         }
@@ -96,7 +154,7 @@ impl Direction {
     }
 
     /// Writes all of `piece`. Each part counts at once: a slow reader doesn't stand still.
-    async fn write(&self, mut piece: &[u8], to: &mut WriteHalf<'_>) -> io::Result<()> {
+    async fn write(&self, mut piece: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
         while !piece.is_empty() {
             let length = to.write(piece).await?;
             if length == 0 {
@@ -105,7 +163,8 @@ impl Direction {
             self.add(length);
             piece = piece.get(length..).unwrap_or_default();
         }
-        Ok(())
+        // TLS keeps what could not be sent at once.
+        to.flush().await
     }
 
     fn add(&self, length: usize) {
@@ -151,7 +210,12 @@ mod tests {
     async fn half_close_is_kept() {
         let (mut client, near) = connected().await;
         let (far, mut server) = connected().await;
-        let tunnel = carry(near, Bytes::from_static(b"a "), far, IdleLimits::default());
+        let tunnel = carry(
+            near,
+            Early { up: Bytes::from_static(b"a "), ..Early::default() },
+            Outward::Tcp(far),
+            IdleLimits::default(),
+        );
         let talk = async move {
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
@@ -175,7 +239,7 @@ mod tests {
         let (far, mut server) = connected().await;
         let sent: Vec<u8> = (0..5_000_000_u32).map(|number| (number % 253) as u8).collect();
         let expected = sent.clone();
-        let tunnel = carry(near, Bytes::new(), far, IdleLimits::default());
+        let tunnel = carry(near, Early::default(), Outward::Tcp(far), IdleLimits::default());
         let serving = async move {
             server.write_all(&sent).await.unwrap();
             drop(server);
@@ -195,7 +259,7 @@ mod tests {
         let (_client, near) = connected().await;
         let (far, _server) = connected().await;
         let before = Instant::now();
-        let (_, end) = carry(near, Bytes::new(), far, IdleLimits::default()).await;
+        let (_, end) = carry(near, Early::default(), Outward::Tcp(far), IdleLimits::default()).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(before.elapsed().as_secs() / 60, 15);
     }
@@ -206,7 +270,7 @@ mod tests {
         let (far, _server) = connected().await;
         client.shutdown().await.unwrap();
         let before = Instant::now();
-        let (_, end) = carry(near, Bytes::new(), far, IdleLimits::default()).await;
+        let (_, end) = carry(near, Early::default(), Outward::Tcp(far), IdleLimits::default()).await;
         assert!(end.is_err());
         assert!(before.elapsed() < Duration::from_secs(180), "{:?}", before.elapsed());
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONNECTION;
+use http::header::{CONNECTION, HeaderMap};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -25,14 +25,17 @@ use tracing::{debug, info, warn};
 use super::body::{Body, empty};
 use super::connect::{Route, decide};
 use super::exchange::{self, Visit};
+use super::upstream::UpstreamError;
 use super::{Shared, forward, reply};
 use crate::name::Authority;
 use crate::net::deadline::WriteDeadline;
 use crate::net::dial::DialError;
 use crate::net::listen::{Client, Place};
+use crate::net::outward::Opened;
 use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
-use crate::net::tunnel::{IdleLimits, carry};
+use crate::net::route::Purpose;
+use crate::net::tunnel::{Early, IdleLimits, carry};
 use crate::pypi::mirrors::known_mirror;
 use crate::pypi::site::site_of;
 use crate::tasks::Tasks;
@@ -98,6 +101,9 @@ fn http1_builder() -> http1::Builder {
 
 /// One request on the proxy port.
 async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incoming>) -> Response<Body> {
+    if let Some(looped) = looped(&shared, request.headers()) {
+        return looped;
+    }
     if request.method() == Method::CONNECT {
         return connect(shared, guest, request).await;
     }
@@ -119,6 +125,13 @@ async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         },
         Err(error) => reply::bad_request(StatusCode::BAD_REQUEST, "bad-target", &error.to_string()),
     }
+}
+
+/// What is answered to a request that has come back to us by another proxy.
+fn looped(shared: &Shared, headers: &HeaderMap) -> Option<Response<Body>> {
+    let detail = "this request has been here before: the parent proxy of this namewall leads back to it";
+    let is_here_again = shared.dialer.pseudonym().is_in(headers);
+    is_here_again.then(|| closing(reply::bad_request(StatusCode::LOOP_DETECTED, "loop", detail)))
 }
 
 /// An absolute-form request as the origin server would get it: the target's authority counts, not the Host field
@@ -144,7 +157,7 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         None
     } else {
         // Dialled before the 200, so that a client gets a real error, and a server may speak first.
-        match shared.dialer.dial(&target).await {
+        match shared.dialer.open(&target, Purpose::Tunnel, request.headers()).await {
             Ok(server) => Some(server),
             Err(error) => return unreachable(&error),
         }
@@ -167,13 +180,12 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
 }
 
 fn unreachable(error: &DialError) -> Response<Body> {
-    let (status, reason) = match error {
-        DialError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream-timeout"),
-        DialError::Loop(_) => (StatusCode::LOOP_DETECTED, "loop"),
-        DialError::Resolve { .. } | DialError::Connect { .. } => (StatusCode::BAD_GATEWAY, "upstream-unreachable"),
-    };
-    let mut response = reply::bad_request(status, reason, &error.to_string());
-    // What follows a failed CONNECT may be meant for the tunnel, not for us.
+    let error = UpstreamError::from(error);
+    closing(reply::bad_request(error.status(), error.reason(), &error.to_string()))
+}
+
+/// What follows a failed CONNECT may be meant for the tunnel, not for us.
+fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -185,9 +197,9 @@ async fn opened(
     target: Authority,
     mut client: TcpStream,
     early: Bytes,
-    server: Option<TcpStream>,
+    mut server: Option<Opened>,
 ) {
-    let server_first = match &server {
+    let server_first = match &mut server {
         Some(server) if early.is_empty() => server_speaks_first(&client, server).await,
         _ => false,
     };
@@ -199,7 +211,7 @@ async fn opened(
             Ok(Err(_)) | Err(_) => return debug!(host = %target.host, "the client said nothing in time"),
         }
     };
-    let reached = server.as_ref().and_then(|server| server.peer_addr().ok()).map(|address| address.ip());
+    let reached = server.as_ref().and_then(|server| server.reached);
     let route =
         first.as_ref().map_or(Route::Tunnel, |first| decide(&shared.settings.sites, &target.host, reached, first));
     let client = Prefixed::new(first.map(|first| first.bytes).unwrap_or_default(), client);
@@ -218,23 +230,24 @@ async fn opened(
 }
 
 /// Whether the server has sent something before the client did (SSH, SMTP, MySQL do).
-async fn server_speaks_first(client: &TcpStream, server: &TcpStream) -> bool {
+async fn server_speaks_first(client: &TcpStream, server: &mut Opened) -> bool {
     tokio::select! {
         biased;
         _ = client.readable() => false,
-        _ = server.readable() => true,
+        () = server.speaks() => true,
         () = tokio::time::sleep(IdleLimits::default().open) => false,
     }
 }
 
-async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>, server: TcpStream) {
+async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>, server: Opened) {
     if let Some(mirror) = known_mirror(&target.host) {
         let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
     }
     shared.metrics.tunnels.inc();
-    let (early, client) = client.into_parts();
-    let (carried, end) = carry(client, early, server, IdleLimits::default()).await;
+    let (up, client) = client.into_parts();
+    let early = Early { up, down: server.early };
+    let (carried, end) = carry(client, early, server.stream, IdleLimits::default()).await;
     shared.metrics.tunnels.dec();
     shared.metrics.tunnelled(carried.up, carried.down);
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");
@@ -260,9 +273,15 @@ async fn serve_tls(shared: Arc<Shared>, visit: Visit, stream: TlsStream<Prefixed
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let client = visit.client;
     let tasks = shared.tasks.clone();
-    let service = service_fn(move |request| {
-        let answer = exchange::answer(Arc::clone(&shared), visit.clone(), request);
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (shared, visit) = (Arc::clone(&shared), visit.clone());
+        async move {
+            let looped = looped(&shared, request.headers());
+            Ok::<_, std::convert::Infallible>(match looped {
+                Some(looped) => looped,
+                None => exchange::answer(shared, visit, request).await,
+            })
+        }
     });
     let mut stream = WriteDeadline::new(stream);
     let outcome = if h2 {
