@@ -19,7 +19,7 @@ use crate::proxy::fetch::{FetchError, Fetcher};
 use crate::pypi::Malformed;
 use crate::pypi::negotiate::Representation;
 use crate::tls::bundle::SystemRoots;
-use crate::tls::trust::{upstream_config, upstream_config_without_ours};
+use crate::tls::trust::UpstreamTrust;
 use crate::tls::{CaError, InForce};
 
 /// The list of all that is on the public index.
@@ -75,12 +75,11 @@ impl Claims {
 /// A way upstream without a proxy that runs.
 pub(crate) fn fetcher(settings: &Settings) -> Result<Fetcher, CaError> {
     let system = SystemRoots::load();
-    let tls = match settings.ca.existing() {
-        Ok(ours) => upstream_config(&settings.extra_roots, &InForce::new(Arc::new(ours)), &system)?,
-        Err(_none_yet) => upstream_config_without_ours(&settings.extra_roots, &system)?,
-    };
-    let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), Vec::new()));
-    Ok(Fetcher::new(&dialer, &tls))
+    let ours = settings.ca.existing().ok().map(|ours| InForce::new(Arc::new(ours)));
+    let trust = UpstreamTrust::of(&settings.extra_roots, ours, &system)?;
+    let dialer = Dialer::new(settings.connect_to.clone(), Vec::new());
+    let dialer = Arc::new(dialer.through(settings.parents.clone(), &trust.usual));
+    Ok(Fetcher::new(&dialer, &trust))
 }
 
 /// Fetches the public list and finds what `policy` protects, with the list's tag; `None` if it is still that of `tag`.

@@ -29,7 +29,6 @@ use time::{Date, OffsetDateTime};
 use self::output::Console;
 use crate::clients::env::{Own, Prepared};
 use crate::clients::run::GUARDED;
-use crate::config::environment::Environment;
 use crate::config::{ConfigError, LogFormat, Overrides, Settings};
 use crate::policy::{CompileError, Expiry, Policy, Rule};
 use crate::proxy::StartError;
@@ -308,12 +307,13 @@ fn tell_of_own(own: &Own, prepared: &Prepared, console: &Console) {
     }
 }
 
-/// Says so when our own environment names a proxy: this version connects directly, and silence would mislead.
-fn warn_of_parent_proxy() {
-    let environment = Environment::from_process();
-    let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    if let Some(name) = names.into_iter().find(|name| environment.var(name).is_some()) {
-        tracing::warn!("{name} is set, but this version of namewall chains to no parent proxy: it connects directly");
+/// Says through which proxies upstream is reached: the environment may name one of which nobody thinks.
+fn tell_of_parents(settings: &Settings) {
+    for note in &settings.parents.notes {
+        tracing::warn!("{note}");
+    }
+    for parent in settings.parents.all() {
+        tracing::info!(%parent, by = parent.named_by, "upstream is reached through a parent proxy");
     }
 }
 

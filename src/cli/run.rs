@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::guard::{MARK, guard, mark};
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, block_on, tell_of_no_rule, tell_of_own, warn_of_parent_proxy};
+use super::{Common, Failure, Outcome, asserted_policy, block_on, tell_of_no_rule, tell_of_own, tell_of_parents};
 use crate::clients::env::{self, Own, Target};
 use crate::clients::report::{self, Report};
 use crate::clients::run;
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     // The command's own output is what people look at; the summary tells the rest.
     let verbosity = if common.verbose == 0 { Verbosity::Quiet } else { common.verbosity() };
     common.start_log(settings.log_format, verbosity, console);
-    warn_of_parent_proxy();
+    tell_of_parents(&settings);
     let policy = asserted_policy(&settings)?;
     let (rules, fingerprint) = (settings.rules.clone(), policy.fingerprint().to_owned());
     tell_of_no_rule(&settings, OffsetDateTime::now_utc().date(), console);

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tracing::info;
 
 use super::output::Console;
-use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, warn_of_parent_proxy};
+use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, tell_of_parents};
 use crate::clients::env::Own;
 use crate::config::environment::Environment;
 use crate::config::reload::Look;
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
     let pace = arguments.pace.map_or(reload::PACE, Duration::from_millis);
     let reloads = Reloads { overrides: &overrides, read: reload::look_at(&settings), pace };
     common.start_log(settings.log_format, common.verbosity(), console);
-    warn_of_parent_proxy();
+    tell_of_parents(&settings);
     let policy = asserted_policy(&settings)?;
     block_on(async {
         // Listened for before the ready file says that we are there.

@@ -13,7 +13,7 @@ use super::settings::{CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::structure::{self, Document};
 use super::variables::Variables;
-use super::{claimed, inventory, listen, rules, schema, value};
+use super::{claimed, inventory, listen, parents, rules, schema, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
@@ -59,6 +59,7 @@ pub(super) fn compile(
         ca: ca_of_environment.unwrap_or(ca),
         state: environment.state_folder(),
         extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),
+        parents: parents::parents(&document, &variables.proxies, &mut mistakes),
         connect_to: connect_to(&document.raw.upstream, &mut mistakes),
         cache: cache(&document, &mut mistakes),
         rules,
@@ -105,11 +106,6 @@ fn report_unsupported(document: &Document, mistakes: &mut Mistakes<'_>) {
     if let Some(users) = listen.and_then(|listen| listen.get_ref().users.as_ref()) {
         let help = "list the networks of your clients instead: `allow = [\"10.0.0.0/8\"]`";
         mistakes.report(&users.span(), Wrong::new("this version of namewall doesn't support `users` yet", help));
-    }
-    if let Some(proxy) = document.raw.upstream.proxy.as_ref().filter(|proxy| proxy.get_ref() != "direct") {
-        let help = "leave the key out or write `proxy = \"direct\"`; namewall must reach PyPI's hosts itself for now";
-        let message = "this version of namewall doesn't support a parent proxy yet";
-        mistakes.report(&proxy.span(), Wrong::new(message, help));
     }
 }
 

@@ -12,6 +12,7 @@ pub mod kept;
 pub mod lint;
 mod listen;
 pub mod listener;
+pub mod parents;
 mod raw;
 pub mod reload;
 mod rules;
@@ -33,6 +34,7 @@ pub use inventory::{Credentials, IndexUrl, InventorySource, OnMissing, SecretSou
 pub use kept::KeptList;
 pub use lint::{Level, Lint, LintKind};
 pub use listener::{ListenerSettings, ListenerTls, Place};
+pub use parents::{Parent, Parents, Scheme};
 pub use secret::Secret;
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};

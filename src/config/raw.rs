@@ -72,8 +72,20 @@ pub(super) struct RawCa {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawUpstream {
     pub(super) proxy: Option<Text>,
+    pub(super) proxy_password_file: Option<Text>,
+    pub(super) no_proxy: Option<Spanned<OneOrMany>>,
+    pub(super) route: Vec<Spanned<RawRoute>>,
     pub(super) extra_roots: Vec<Text>,
     pub(super) connect_to: BTreeMap<Text, Text>,
+}
+
+/// `[[upstream.route]]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawRoute {
+    pub(super) to: Option<Spanned<OneOrMany>>,
+    pub(super) proxy: Option<Text>,
+    pub(super) proxy_password_file: Option<Text>,
 }
 
 /// `[cache]`.

@@ -113,6 +113,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("listen.allow", new.allow != running.allow),
         ("listen.drain", new.drain != running.drain),
         ("ca", new.ca != running.ca),
+        ("upstream.proxy", new.parents != running.parents),
         ("upstream.extra-roots", new.extra_roots != running.extra_roots),
         ("upstream.connect-to", new.connect_to != running.connect_to),
         ("cache.size", new.cache != running.cache),

@@ -45,9 +45,15 @@ pub(super) const KEYS: &[Key] = &[
     key("ca", "dir", r#"dir = "/var/lib/namewall""#),
     key("ca", "cert", r#"cert = "ca.pem""#),
     key("ca", "key", r#"key = "ca.key""#),
-    key("upstream", "proxy", r#"proxy = "direct""#),
+    key("upstream", "proxy", r#"proxy = "http://proxy.corp.example:8080""#),
+    key("upstream", "proxy-password-file", r#"proxy-password-file = "proxy-password""#),
+    key("upstream", "no-proxy", r#"no-proxy = ["corp.example", "10.0.0.0/8"]"#),
+    key("upstream", "route", "[[upstream.route]]"),
     key("upstream", "extra-roots", r#"extra-roots = ["corp-root.pem"]"#),
     key("upstream", "connect-to", r#"connect-to = { "pypi.org:443" = "127.0.0.1:8443" }"#),
+    key("upstream.route", "to", r#"to = ["*.corp.example", "10.0.0.0/8"]"#),
+    key("upstream.route", "proxy", r#"proxy = "direct""#),
+    key("upstream.route", "proxy-password-file", r#"proxy-password-file = "proxy-password""#),
     key("cache", "size", r#"size = "64MB""#),
     key("protect", "id", r#"id = "acme""#),
     key("protect", "names", r#"names = ["acme", "acme-*"]"#),
@@ -87,6 +93,12 @@ const fn key(table: &'static str, name: &'static str, example: &'static str) -> 
 /// How `name` is written in `table`.
 pub(super) fn example(table: &str, name: &str) -> Option<&'static str> {
     KEYS.iter().find(|key| key.table == table && key.name == name).map(|key| key.example)
+}
+
+/// The line that opens `table`, which may stand below another.
+fn head(table: &str) -> Option<&'static str> {
+    let (above, name) = table.rsplit_once('.').unwrap_or(("", table));
+    example(above, name)
 }
 
 /// What to write instead of the key `written`, which `table` doesn't have.
@@ -133,7 +145,7 @@ pub(super) fn misplaced(name: &str, unknown: impl FnOnce() -> Wrong) -> Option<W
 
 /// The line that opens `table`.
 fn header(table: &str) -> String {
-    example("", table).map_or_else(|| format!("`[{table}]`"), |header| format!("`{header}`"))
+    head(table).map_or_else(|| format!("`[{table}]`"), |header| format!("`{header}`"))
 }
 
 /// The one of `known` that `written` was probably meant to be.
@@ -163,7 +175,7 @@ mod tests {
     #[test]
     fn every_example_has_the_shape_that_is_read() {
         for Key { table, name, example: text } in KEYS {
-            let head = if table.is_empty() { "" } else { example("", table).unwrap() };
+            let head = if table.is_empty() { "" } else { head(table).unwrap() };
             raw(&format!("{head}\n{text}\n")).unwrap_or_else(|error| panic!("{table}.{name}: {error}"));
         }
     }
@@ -172,7 +184,7 @@ mod tests {
     fn no_key_that_is_read_is_missing() {
         let tables: BTreeSet<_> = KEYS.iter().map(|key| key.table).collect();
         for table in tables {
-            let head = if table.is_empty() { "" } else { example("", table).unwrap() };
+            let head = if table.is_empty() { "" } else { head(table).unwrap() };
             let error = raw(&format!("{head}\nzzz = 1\n")).unwrap_err().message().to_owned();
             let read: BTreeSet<_> = error.split('`').skip(3).step_by(2).collect();
             let listed: BTreeSet<_> = KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect();

@@ -41,10 +41,19 @@ pub(super) fn masked(line: &str) -> String {
     }
     for (at, _) in line.match_indices("://") {
         let from = at + "://".len();
-        let authority =
-            line.get(from..).unwrap_or_default().split(['/', '?', '#', '"', '\'', ' ']).next().unwrap_or_default();
-        if let Some((user, _host)) = authority.rsplit_once('@') {
+        let url = line.get(from..).unwrap_or_default().split(['"', '\'', ' ']).next().unwrap_or_default();
+        let authority = url.split(['/', '?', '#']).next().unwrap_or_default();
+        // A password may hold what would end the authority, had it been encoded.
+        if let Some((user, _host)) = authority.rsplit_once('@').or_else(|| url.rsplit_once('@')) {
             hide(from..from + user.len());
+        }
+    }
+    // A proxy is also written without a scheme.
+    for (at, _) in line.match_indices('@') {
+        let before = line.get(..at).unwrap_or_default();
+        let from = before.rfind(['"', '\'', ' ', '=']).map_or(0, |quote| quote + 1);
+        if before.get(from..).is_some_and(|user| user.contains(':') && !user.contains("://")) {
+            hide(from..at);
         }
     }
     let shown = |(at, letter): (usize, char)| {
@@ -52,6 +61,17 @@ pub(super) fn masked(line: &str) -> String {
         if hidden.get(at).is_some_and(|hidden| *hidden) && !quoted { '*' } else { letter }
     };
     line.char_indices().map(shown).collect()
+}
+
+/// The same of a value by itself, byte for byte as long.
+pub(super) fn masked_value(text: &str) -> String {
+    let masked = masked(text);
+    // A letter of several bytes has become a star of one.
+    text.chars().zip(masked.chars()).fold(String::with_capacity(text.len()), |mut shown, (letter, star)| {
+        let length = if letter == star { 1 } else { letter.len_utf8() };
+        shown.extend(std::iter::repeat_n(star, length));
+        shown
+    })
 }
 
 #[cfg(test)]
@@ -69,6 +89,9 @@ mod tests {
                 "url = \"https://*********@pypi.acme.example/?a@b\"",
             ),
             ("proxy = \"http://token@a:1\" # b@c", "proxy = \"http://*****@a:1\" # b@c"),
+            ("proxy = \"http://u:hun#ter2@p:1\"", "proxy = \"http://**********@p:1\""),
+            ("proxy = \"u:hunter2@p:1\"", "proxy = \"*********@p:1\""),
+            ("owner = \"a@b.example\"", "owner = \"a@b.example\""),
             ("names = [\"acme\"]", "names = [\"acme\"]"),
             ("", ""),
         ] {

@@ -16,6 +16,7 @@ use super::include::Gathered;
 use super::inventory::InventorySource;
 use super::kept::{self, KeptList};
 use super::listener::{ListenerSettings, Place};
+use super::parents::Parents;
 use super::snippet::ConfigError;
 use super::variables::Variables;
 use super::{compile, discover};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub state: PathBuf,
     /// Files with roots that are trusted upstream beside the system's.
     pub extra_roots: Vec<PathBuf>,
+    /// Through which proxies upstream is reached.
+    pub parents: Parents,
     /// Dial elsewhere; the name that is verified stays.
     pub connect_to: HashMap<Authority, Authority>,
     /// How many bytes of filtered pages are kept in memory; 0 is none.

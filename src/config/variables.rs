@@ -1,11 +1,14 @@
 //! What the `NAMEWALL_*` variables say, for containers, which are given variables more easily than files.
 
+pub(super) mod proxies;
+
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
+use self::proxies::ProxyVariables;
 use super::environment::Environment;
 use super::raw::Text;
 use super::schema::nearest;
@@ -41,6 +44,8 @@ pub(super) struct Variables {
     pub(super) ca_dir: Option<Text>,
     pub(super) log_format: Option<Text>,
     pub(super) rules: Vec<PathBuf>,
+    /// Those that all programs know.
+    pub(super) proxies: ProxyVariables,
     wrong: Vec<Mistake>,
 }
 
@@ -48,7 +53,9 @@ impl Variables {
     /// Reads them from `environment` and appends their text to `sources`, so that a mistake in one has a place.
     pub(super) fn read(environment: &Environment, cwd: &Path, sources: &mut Sources) -> Self {
         let mut reader = Reader { environment, cwd, sources, wrong: unknown(environment) };
+        let proxies = ProxyVariables::read(environment, cwd, reader.sources, &mut reader.wrong);
         Self {
+            proxies,
             protect: reader.list("protect"),
             listen: reader.list("listen"),
             admin: reader.single("admin"),

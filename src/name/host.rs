@@ -62,6 +62,12 @@ impl Borrow<str> for HostName {
     }
 }
 
+impl From<IpAddr> for HostName {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_string().into())
+    }
+}
+
 impl FromStr for HostName {
     type Err = InvalidHost;
 

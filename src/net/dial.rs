@@ -1,16 +1,26 @@
-//! Opens upstream TCP connections: resolution (cached, bounded), both address families, one deadline, `connect-to`.
+//! Opens upstream connections: directly or through a parent; resolution (cached, bounded), both address families, one
+//! deadline, `connect-to`.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderMap;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsConnector;
 
+use super::outward::Opened;
+use super::parent::{self, ParentError, Way};
+use super::route::Purpose;
+use super::stream::Stream;
+use super::via::Pseudonym;
+use crate::config::{Parent, Parents, Scheme};
 use crate::name::{Authority, HostName};
 
 /// How long resolving may take.
@@ -27,8 +37,11 @@ const LOOKUPS: usize = 32;
 const REMEMBERED: usize = 1024;
 
 /// Opens connections.
-#[derive(Debug)]
 pub struct Dialer {
+    parents: Parents,
+    /// For parents that are spoken to over TLS.
+    tls: Option<TlsConnector>,
+    pseudonym: Pseudonym,
     connect_to: HashMap<Authority, Authority>,
     own: Vec<SocketAddr>,
     known: Mutex<HashMap<HostName, (Instant, Vec<IpAddr>)>>,
@@ -61,21 +74,159 @@ pub enum DialError {
     /// The destination is this proxy.
     #[error("{0} is this proxy itself")]
     Loop(Authority),
+    /// The parent proxy can't be reached.
+    #[error("cannot reach the parent proxy {parent}: {cause}")]
+    NoParent {
+        /// The parent, without credentials.
+        parent: String,
+        /// Why not.
+        cause: Box<DialError>,
+    },
+    /// The parent proxy gives no way.
+    #[error("cannot connect to {to} through the parent proxy {parent}: {cause}")]
+    Parent {
+        /// The host and port.
+        to: Authority,
+        /// The parent, without credentials.
+        parent: String,
+        /// Why not.
+        cause: ParentError,
+    },
+}
+
+impl DialError {
+    /// Whether somebody took too long.
+    #[must_use]
+    pub const fn is_timeout(&self) -> bool {
+        match self {
+            Self::Timeout(_) => true,
+            Self::NoParent { cause, .. } => cause.is_timeout(),
+            Self::Parent { cause, .. } => cause.is_timeout(),
+            Self::Resolve { .. } | Self::Connect { .. } | Self::Loop(_) => false,
+        }
+    }
+
+    /// Whether the way leads back to this proxy.
+    #[must_use]
+    pub const fn is_loop(&self) -> bool {
+        match self {
+            Self::Loop(_) => true,
+            Self::NoParent { cause, .. } => cause.is_loop(),
+            Self::Parent { cause, .. } => cause.is_loop(),
+            Self::Resolve { .. } | Self::Connect { .. } | Self::Timeout(_) => false,
+        }
+    }
+}
+
+impl std::fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialer").field("parents", &self.parents).field("own", &self.own).finish_non_exhaustive()
+    }
 }
 
 impl Dialer {
     /// A dialer that dials elsewhere for the keys of `connect_to`, and never `own` addresses.
     #[must_use]
     pub fn new(connect_to: HashMap<Authority, Authority>, own: Vec<SocketAddr>) -> Self {
-        Self { connect_to, own, known: Mutex::default(), lookups: Arc::new(Semaphore::new(LOOKUPS)) }
+        Self {
+            parents: Parents::default(),
+            tls: None,
+            pseudonym: Pseudonym::default(),
+            connect_to,
+            own,
+            known: Mutex::default(),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+        }
     }
 
-    /// Connects to `to`, or to where `connect-to` says, with TCP_NODELAY set.
+    /// The same through `parents`, of which those that are spoken to over TLS are verified as `tls` says.
+    #[must_use]
+    pub fn through(self, parents: Parents, tls: &rustls::ClientConfig) -> Self {
+        Self { parents, tls: Some(TlsConnector::from(Arc::new(tls.clone()))), ..self }
+    }
+
+    /// By what name this proxy is known to its parents.
+    #[must_use]
+    pub const fn pseudonym(&self) -> &Pseudonym {
+        &self.pseudonym
+    }
+
+    /// The parent through which `to` is reached.
+    #[must_use]
+    pub fn parent(&self, to: &Authority, purpose: Purpose) -> Option<&Arc<Parent>> {
+        self.parents.to(to, purpose)
+    }
+
+    /// The parent that is sent requests to `http://` URLs of `to`, and sends them on: many refuse CONNECT to port 80.
+    /// One for which `connect-to` says something goes through a tunnel, for its URL is another's.
+    #[must_use]
+    pub fn forwarder(&self, to: &Authority) -> Option<&Arc<Parent>> {
+        let parent = self.parent(to, Purpose::PlainHttp)?;
+        (parent.scheme.is_http() && !self.connect_to.contains_key(to)).then_some(parent)
+    }
+
+    /// The first parent that is one of our own listeners, as far as that is known without asking anybody.
+    #[must_use]
+    pub fn looped(&self) -> Option<&Arc<Parent>> {
+        self.parents.all().find(|parent| {
+            let Authority { host, port } = &parent.address;
+            let of_name = || (host.as_str() == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            host.ip().or_else(of_name).is_some_and(|ip| self.is_own(&SocketAddr::new(ip, *port)))
+        })
+    }
+
+    /// Opens the way to `to` for `purpose`, directly or through a parent, on behalf of a request that came with `headers`.
+    ///
+    /// # Errors
+    /// [`DialError`].
+    pub async fn open(&self, to: &Authority, purpose: Purpose, headers: &HeaderMap) -> Result<Opened, DialError> {
+        let Some(parent) = self.parent(to, purpose) else {
+            let tcp = self.dial(to).await?;
+            let reached = tcp.peer_addr().ok().map(|address| address.ip());
+            let own = tcp.local_addr().ok();
+            let stream = Stream::Tcp(tcp);
+            return Ok(Opened { stream, early: Bytes::new(), reached, own, parent: None, forwards: false });
+        };
+        let forwards = purpose == Purpose::PlainHttp && self.forwarder(to).is_some();
+        let to = self.connect_to.get(to).unwrap_or(to);
+        let via = self.pseudonym.after(headers);
+        let shown = || parent.to_string();
+        // A way through SOCKS with addresses begins with a look-up here.
+        let mut targets = vec![to.clone()];
+        if parent.scheme == Scheme::Socks5 {
+            let address = |ip: IpAddr| Authority { host: ip.into(), port: to.port };
+            targets = self.resolve(&to.host).await?.into_iter().map(address).collect();
+        }
+        let mut failed = None;
+        for target in targets {
+            let reached_parent = self.dial_as(&parent.address).await;
+            let tcp =
+                reached_parent.map_err(|cause| DialError::NoParent { parent: shown(), cause: Box::new(cause) })?;
+            let own = tcp.local_addr().ok();
+            let way = if forwards { Way::Forward } else { Way::Tunnel { to: &target, via: &via } };
+            match parent::open(parent, tcp, self.tls.as_ref(), way).await {
+                Ok((stream, early)) => {
+                    let reached = target.host.ip();
+                    return Ok(Opened { stream, early, reached, own, parent: Some(Arc::clone(parent)), forwards });
+                }
+                // Another address of the same host may be one that the proxy can reach.
+                Err(cause @ ParentError::Socks(_)) => failed = Some(cause),
+                Err(cause) => return Err(DialError::Parent { to: to.clone(), parent: shown(), cause }),
+            }
+        }
+        let cause = failed.unwrap_or(ParentError::Closed);
+        Err(DialError::Parent { to: to.clone(), parent: shown(), cause })
+    }
+
+    /// Connects to `to`, or to where `connect-to` says, with TCP_NODELAY set; never through a parent.
     ///
     /// # Errors
     /// [`DialError`].
     pub async fn dial(&self, to: &Authority) -> Result<TcpStream, DialError> {
-        let to = self.connect_to.get(to).unwrap_or(to);
+        self.dial_as(self.connect_to.get(to).unwrap_or(to)).await
+    }
+
+    async fn dial_as(&self, to: &Authority) -> Result<TcpStream, DialError> {
         let addresses = self.resolve(&to.host).await?;
         let deadline = Instant::now() + CONNECT;
         let addresses: Vec<_> = interleave(&addresses).map(|ip| SocketAddr::new(ip, to.port)).collect();

@@ -1,4 +1,4 @@
-//! Sockets: accepting, peeking, dialling, tunnelling. Knows nothing of HTTP or of names.
+//! Sockets: accepting, peeking, dialling (through parent proxies, too), tunnelling. Knows nothing of what is carried.
 
 pub mod crowd;
 pub mod deadline;
@@ -7,9 +7,12 @@ pub mod eager;
 pub mod hello;
 pub mod inherited;
 pub mod listen;
+pub mod outward;
+pub mod parent;
 pub mod peek;
 pub mod prefixed;
 pub mod proxy_protocol;
+pub mod route;
 mod scratch;
 #[cfg(target_os = "linux")]
 mod splice;
@@ -17,4 +20,5 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod tunnel;
+pub mod via;
 mod writes;

@@ -12,6 +12,7 @@ use url::Url;
 use super::body::{Body, BodyError, Decoded, empty, full};
 use super::upstream::{Size, Upstream, UpstreamError};
 use crate::net::dial::Dialer;
+use crate::tls::trust::UpstreamTrust;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("namewall/", env!("CARGO_PKG_VERSION")));
 
@@ -54,8 +55,8 @@ pub(crate) enum FetchError {
 }
 
 impl Fetcher {
-    pub(crate) fn new(dialer: &Arc<Dialer>, tls: &rustls::ClientConfig) -> Self {
-        Self { upstream: Upstream::new(dialer, tls) }
+    pub(crate) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust) -> Self {
+        Self { upstream: Upstream::new(dialer, trust) }
     }
 
     pub(super) const fn over(upstream: Upstream) -> Self {

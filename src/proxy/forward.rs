@@ -32,6 +32,6 @@ pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> R
             *response.version_mut() = Version::default();
             response.map(streamed)
         }
-        Err(error) => reply::bad_request(StatusCode::BAD_GATEWAY, error.reason(), &error.to_string()),
+        Err(error) => reply::bad_request(error.status(), error.reason(), &error.to_string()),
     }
 }

@@ -6,6 +6,8 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
+use crate::net::via;
+
 /// Fields that belong to one connection (RFC 9110 section 7.6.1), whether or not `Connection` lists them.
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
@@ -92,9 +94,11 @@ pub(super) fn strip_for_upstream(headers: &mut HeaderMap) {
         .filter(|name| EDGE_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
         .cloned()
         .collect();
-    for name in foreign.iter().chain(&[HOST, http::header::FORWARDED, http::header::VIA, http::header::EXPECT]) {
+    for name in foreign.iter().chain(&[HOST, http::header::FORWARDED, http::header::EXPECT]) {
         headers.remove(name);
     }
+    // Ours go on for as long as there are proxies on the way.
+    via::keep_ours(headers);
 }
 
 /// Takes off the page that a reader came from: its URL may be that of a hidden project. (Forms keep it, for PyPI's

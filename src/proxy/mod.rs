@@ -53,7 +53,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
 use crate::tls::bundle::{SystemRoots, bundle_for};
 use crate::tls::listener::IdentityError;
-use crate::tls::trust::upstream_config;
+use crate::tls::trust::UpstreamTrust;
 use crate::tls::{CaError, CertificateAuthority, InForce, Leaves};
 
 /// A running proxy.
@@ -141,6 +141,16 @@ pub enum StartError {
     /// What systemd handed over can't be listened on.
     #[error("what systemd handed over is no TCP socket that listens: {0}")]
     Handed(io::Error),
+    /// What it would connect through is itself.
+    #[error(
+        "{named_by} names {parent}, which is this proxy itself: it would connect to itself for ever; name the proxy that leads out, or none (a shell with the variables of `namewall env` loses them by `eval \"$(namewall env --unset)\"`)"
+    )]
+    Loop {
+        /// The parent, without credentials.
+        parent: String,
+        /// What names it.
+        named_by: String,
+    },
     /// A file can't be written.
     #[error("cannot write {}: {cause}", path.display())]
     File {
@@ -159,7 +169,7 @@ impl Proxy {
     pub async fn start(settings: Settings, policy: Policy) -> Result<Self, StartError> {
         let seen = Look::at(settings.ca.files());
         let ca = settings.ca.public_files().0;
-        let Prepared { authority, leaves, tls, bundle } = Prepared::of(&settings)?;
+        let Prepared { authority, leaves, trust, bundle } = Prepared::of(&settings)?;
 
         let mut handed = Sockets::of_process().map_err(StartError::Handed)?;
         let mut listeners = Vec::new();
@@ -183,8 +193,12 @@ impl Proxy {
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
         let own: Vec<SocketAddr> = addresses.iter().copied().chain(admins.iter().map(Listener::address)).collect();
-        let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), own));
-        let upstream = Upstream::new(&dialer, &tls);
+        let dialer = Dialer::new(settings.connect_to.clone(), own).through(settings.parents.clone(), &trust.usual);
+        if let Some(parent) = dialer.looped() {
+            return Err(StartError::Loop { parent: parent.to_string(), named_by: parent.named_by.clone() });
+        }
+        let dialer = Arc::new(dialer);
+        let upstream = Upstream::new(&dialer, &trust);
         let crowd = Crowd::new(MAX_CONNECTIONS, MAX_OF_ONE);
         let policy = ArcSwap::from_pointee(policy);
         let large_pages = Semaphore::new(LARGE_PAGES);
@@ -330,7 +344,7 @@ struct Prepared {
     authority: InForce,
     leaves: Leaves,
     /// The way upstream.
-    tls: rustls::ClientConfig,
+    trust: UpstreamTrust,
     /// The bundle for clients.
     bundle: PathBuf,
 }
@@ -346,9 +360,9 @@ impl Prepared {
             let leaves = Leaves::signed_by(authority.clone(), &hosts)?;
             // A panic there is one here: nothing is served yet.
             let system = system.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            let tls = upstream_config(&settings.extra_roots, &authority, &system)?;
+            let trust = UpstreamTrust::of(&settings.extra_roots, Some(authority.clone()), &system)?;
             let bundle = bundle_for(&bundle, &authority.loaded(), &system, &settings.client_roots)?;
-            Ok(Self { authority, leaves, tls, bundle })
+            Ok(Self { authority, leaves, trust, bundle })
         })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONNECTION;
+use http::header::{CONNECTION, HeaderMap};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -27,13 +27,16 @@ use super::body::{Body, empty};
 use super::connect::{Route, decide};
 use super::entrance::{self, Arrival, Entrance};
 use super::exchange::{self, Visit};
+use super::upstream::UpstreamError;
 use super::{Shared, forward, reply, transparent};
 use crate::name::Authority;
 use crate::net::crowd::{Full, Seat};
 use crate::net::deadline::WriteDeadline;
 use crate::net::dial::DialError;
+use crate::net::outward::Opened;
 use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
+use crate::net::route::Purpose;
 use crate::net::stream::Stream;
 use crate::net::tunnel::{Early, IdleLimits, carry};
 use crate::pypi::mirrors::known_mirror;
@@ -166,6 +169,9 @@ fn http1_builder() -> http1::Builder {
 
 /// One request on the proxy port.
 async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incoming>) -> Response<Body> {
+    if let Some(looped) = looped(&shared, request.headers()) {
+        return looped;
+    }
     if request.method() == Method::CONNECT {
         return connect(shared, guest, request).await;
     }
@@ -187,6 +193,13 @@ async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         },
         Err(error) => reply::bad_request(StatusCode::BAD_REQUEST, "bad-target", &error.to_string()),
     }
+}
+
+/// What is answered to a request that has come back to us by another proxy.
+fn looped(shared: &Shared, headers: &HeaderMap) -> Option<Response<Body>> {
+    let detail = "this request has been here before: the parent proxy of this namewall leads back to it";
+    let is_here_again = shared.dialer.pseudonym().is_in(headers);
+    is_here_again.then(|| closing(reply::bad_request(StatusCode::LOOP_DETECTED, "loop", detail)))
 }
 
 /// An absolute-form request as the origin server would get it: the target's authority counts, not the Host field
@@ -212,7 +225,7 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         None
     } else {
         // Dialled before the 200, so that a client gets a real error, and a server may speak first.
-        match shared.dialer.dial(&target).await {
+        match shared.dialer.open(&target, Purpose::Tunnel, request.headers()).await {
             Ok(server) => Some(server),
             Err(error) => return unreachable(&error),
         }
@@ -225,7 +238,7 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         {
             Ok(Ok(parts)) => {
                 let client = parts.io.into_inner().into_inner();
-                opened(shared, guest, target, client, parts.read_buf, server.map(Stream::Tcp)).await;
+                opened(shared, guest, target, client, parts.read_buf, server).await;
             }
             Ok(Err(_other_stream)) => debug!("the connection is none of ours"),
             Err(error) => debug!(%error, "the client left before its tunnel was open"),
@@ -235,13 +248,12 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
 }
 
 fn unreachable(error: &DialError) -> Response<Body> {
-    let (status, reason) = match error {
-        DialError::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "upstream-timeout"),
-        DialError::Loop(_) => (StatusCode::LOOP_DETECTED, "loop"),
-        DialError::Resolve { .. } | DialError::Connect { .. } => (StatusCode::BAD_GATEWAY, "upstream-unreachable"),
-    };
-    let mut response = reply::bad_request(status, reason, &error.to_string());
-    // What follows a failed CONNECT may be meant for the tunnel, not for us.
+    let error = UpstreamError::from(error);
+    closing(reply::bad_request(error.status(), error.reason(), &error.to_string()))
+}
+
+/// What follows a failed CONNECT may be meant for the tunnel, not for us.
+fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -253,11 +265,11 @@ pub(super) async fn opened(
     target: Authority,
     mut client: Stream,
     early: Bytes,
-    mut server: Option<Stream>,
+    mut server: Option<Opened>,
 ) {
-    let (mut up, mut down) = (BytesMut::from(early), BytesMut::new());
+    let mut up = BytesMut::from(early);
     let server_first = match &mut server {
-        Some(server) if up.is_empty() => server_speaks_first((&mut client, &mut up), (server, &mut down)).await,
+        Some(server) if up.is_empty() => server_speaks_first(&mut client, &mut up, server).await,
         _ => false,
     };
     let first = if server_first {
@@ -268,7 +280,7 @@ pub(super) async fn opened(
             Ok(Err(_)) | Err(_) => return debug!(host = %target.host, "the client said nothing in time"),
         }
     };
-    let reached = server.as_ref().and_then(Stream::peer).map(|address| address.ip());
+    let reached = server.as_ref().and_then(|server| server.reached);
     let route =
         first.as_ref().map_or(Route::Tunnel, |first| decide(&shared.settings.sites, &target.host, reached, first));
     let up = first.map(|first| first.bytes).unwrap_or_default().freeze();
@@ -280,7 +292,7 @@ pub(super) async fn opened(
             intercept(shared, visit, Prefixed::new(up, client)).await;
         }
         (Route::Tunnel, Some(server)) => {
-            tunnel(&shared, &target, client, Early { up, down: down.freeze() }, server).await;
+            tunnel(&shared, &target, client, up, server).await;
         }
         (Route::Tunnel, None) | (Route::Close, _) => {
             debug!(host = %target.host, "closed: nothing but TLS is spoken with an intercepted host");
@@ -288,25 +300,26 @@ pub(super) async fn opened(
     }
 }
 
-/// Whether the server has sent something before the client did (SSH, SMTP, MySQL do). What either sent is in its buffer.
-async fn server_speaks_first(client: (&mut Stream, &mut BytesMut), server: (&mut Stream, &mut BytesMut)) -> bool {
+/// Whether the server has sent something before the client did (SSH, SMTP, MySQL do). What the client has sent is in `up`.
+async fn server_speaks_first(client: &mut Stream, up: &mut BytesMut, server: &mut Opened) -> bool {
     // A ClientHello in one read, mostly.
-    client.1.reserve(HELLO);
+    up.reserve(HELLO);
     tokio::select! {
         biased;
-        _ = client.0.read_buf(client.1) => false,
-        _ = server.0.read_buf(server.1) => true,
+        _ = client.read_buf(up) => false,
+        () = server.speaks() => true,
         () = tokio::time::sleep(IdleLimits::default().open) => false,
     }
 }
 
-pub(super) async fn tunnel(shared: &Shared, target: &Authority, client: Stream, early: Early, server: Stream) {
+pub(super) async fn tunnel(shared: &Shared, target: &Authority, client: Stream, up: Bytes, server: Opened) {
     if let Some(mirror) = known_mirror(&target.host) {
         let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
     }
     shared.metrics.tunnels.inc();
-    let (carried, end) = carry(client, early, server, IdleLimits::default()).await;
+    let early = Early { up, down: server.early };
+    let (carried, end) = carry(client, early, server.stream, IdleLimits::default()).await;
     shared.metrics.tunnels.dec();
     shared.metrics.tunnelled(carried.up, carried.down);
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");
@@ -342,10 +355,16 @@ where
     let tasks = shared.tasks.clone();
     let begun = Arc::new(AtomicBool::new(false));
     let begins = Arc::clone(&begun);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         begins.store(true, Ordering::Relaxed);
-        let answer = exchange::answer(Arc::clone(&shared), visit.clone(), request);
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        let (shared, visit) = (Arc::clone(&shared), visit.clone());
+        async move {
+            let looped = looped(&shared, request.headers());
+            Ok::<_, std::convert::Infallible>(match looped {
+                Some(looped) => looped,
+                None => exchange::answer(shared, visit, request).await,
+            })
+        }
     });
     let mut stream = WriteDeadline::new(stream);
     let outcome = if h2 {

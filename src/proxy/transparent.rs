@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::HeaderMap;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -18,10 +19,11 @@ use super::entrance::original_destination;
 use super::exchange::Visit;
 use super::serve::{Guest, HELLO, OPENING, intercept, opened, serve_site, tunnel};
 use crate::name::Authority;
+use crate::net::outward::Opened;
 use crate::net::peek::{FirstBytes, FirstProtocol, first_bytes};
 use crate::net::prefixed::Prefixed;
+use crate::net::route::Purpose;
 use crate::net::stream::Stream;
-use crate::net::tunnel::Early;
 use crate::pypi::site::{Site, site_of};
 
 /// How long a client is waited for before its server is dialled: as long as it keeps quiet, that may speak first.
@@ -122,8 +124,7 @@ async fn go_on(
         }
         Route::Tunnel => {
             let Some((server, _noted)) = dial(&shared, &target, peer).await else { return };
-            let early = Early { up: first.bytes.freeze(), ..Early::default() };
-            tunnel(&shared, &target, client, early, server).await;
+            tunnel(&shared, &target, client, first.bytes.freeze(), server).await;
         }
         Route::Close => debug!(%target, "closed: its first bytes can't be read, and may be meant for one of our hosts"),
     }
@@ -134,16 +135,16 @@ fn visit(guest: &Guest, site: Site, misdirected: bool) -> Visit {
 }
 
 /// Opens what the client wanted to open; our own end is noted as long as the second of the two lives.
-async fn dial<'s>(shared: &'s Shared, target: &Authority, peer: &SocketAddr) -> Option<(Stream, Noted<'s>)> {
+async fn dial<'s>(shared: &'s Shared, target: &Authority, peer: &SocketAddr) -> Option<(Opened, Noted<'s>)> {
     // Told only now: by now, whoever opened it has noted it.
     if shared.outgoing.has(peer) {
         warn!(%target, "a connection of ours came back to us: the firewall has to leave out what namewall opens itself");
         return None;
     }
-    match shared.dialer.dial(target).await {
+    match shared.dialer.open(target, Purpose::Tunnel, &HeaderMap::new()).await {
         Ok(server) => {
-            let noted = shared.outgoing.note(server.local_addr().ok()?);
-            Some((Stream::Tcp(server), noted))
+            let noted = shared.outgoing.note(server.own?);
+            Some((server, noted))
         }
         Err(error) => {
             debug!(%target, %error, "where a client wanted to go can't be reached");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::header::{HeaderMap, HeaderValue, PROXY_AUTHORIZATION, VIA};
 use http::{Request, Response, StatusCode, Uri, uri::Scheme};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -20,9 +21,15 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::body::Body;
+use crate::config::Parent;
 use crate::name::Authority;
+use crate::name::host::InvalidHost;
 use crate::net::dial::{DialError, Dialer};
 use crate::net::eager::Eager;
+use crate::net::parent::{ParentError, authorization};
+use crate::net::route::Purpose;
+use crate::net::via;
+use crate::tls::trust::UpstreamTrust;
 
 /// How long an upstream's TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -46,6 +53,7 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// The pool of upstream connections, shared by all clients.
 #[derive(Clone, Debug)]
 pub(super) struct Upstream {
+    dialer: Arc<Dialer>,
     /// HTTP/2 where the server offers it: many short answers share a connection.
     pages: Client<Connector, Body>,
     /// HTTP/1.1: a file that its client reads slowly has a connection to itself.
@@ -68,6 +76,10 @@ pub(crate) enum UpstreamError {
     Unverified(String),
     #[error("{0}")]
     Unreachable(String),
+    #[error("{0}")]
+    Late(String),
+    #[error("{0}")]
+    Loop(String),
     #[error("the upstream server did not answer within {} s", _0.as_secs())]
     Timeout(Duration),
     #[error("the upstream server's answer is not HTTP: {0}")]
@@ -79,7 +91,8 @@ impl UpstreamError {
         match self {
             Self::Unverified(_) => "upstream-unverified",
             Self::Unreachable(_) => "upstream-unreachable",
-            Self::Timeout(_) => "upstream-timeout",
+            Self::Timeout(_) | Self::Late(_) => "upstream-timeout",
+            Self::Loop(_) => "loop",
             Self::Protocol(_) => "upstream-protocol",
         }
     }
@@ -87,22 +100,38 @@ impl UpstreamError {
     /// What the client is answered.
     pub(super) const fn status(&self) -> StatusCode {
         match self {
-            Self::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Timeout(_) | Self::Late(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Loop(_) => StatusCode::LOOP_DETECTED,
             Self::Unverified(_) | Self::Unreachable(_) | Self::Protocol(_) => StatusCode::BAD_GATEWAY,
         }
     }
 }
 
+impl From<&DialError> for UpstreamError {
+    fn from(error: &DialError) -> Self {
+        match error.to_string() {
+            text if error.is_loop() => Self::Loop(text),
+            text if error.is_timeout() => Self::Late(text),
+            text => Self::Unreachable(text),
+        }
+    }
+}
+
 impl Upstream {
-    /// A pool whose TLS connections are verified as `tls` says.
-    pub(super) fn new(dialer: &Arc<Dialer>, tls: &rustls::ClientConfig) -> Self {
-        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), tls.clone(), protocols);
-        Self { pages: client(&[b"h2", b"http/1.1"]), files: client(&[b"http/1.1"]) }
+    /// A pool whose TLS connections are verified as `trust` says.
+    pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust) -> Self {
+        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), trust, protocols);
+        Self { dialer: Arc::clone(dialer), pages: client(&[b"h2", b"http/1.1"]), files: client(&[b"http/1.1"]) }
     }
 
-    fn client(dialer: Arc<Dialer>, mut tls: rustls::ClientConfig, protocols: &[&[u8]]) -> Client<Connector, Body> {
-        tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        let connector = Connector { dialer, tls: TlsConnector::from(Arc::new(tls)) };
+    fn client(dialer: Arc<Dialer>, trust: &UpstreamTrust, protocols: &[&[u8]]) -> Client<Connector, Body> {
+        let with_protocols = |config: &rustls::ClientConfig| {
+            let mut config = config.clone();
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            TlsConnector::from(Arc::new(config))
+        };
+        let (tls, tls_behind_us) = (with_protocols(&trust.usual), with_protocols(&trust.behind_us));
+        let connector = Connector { dialer, tls, tls_behind_us };
         Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -118,20 +147,69 @@ impl Upstream {
     /// Sends `request` (its target in absolute form) and waits for the answer's head, at most for `patience`.
     pub(super) async fn send(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         size: Size,
         patience: Duration,
     ) -> Result<Response<Incoming>, UpstreamError> {
+        let forwarder = self.address_to_parent(&mut request);
         let client = match size {
             Size::Short => &self.pages,
             Size::Long => &self.files,
         };
         match timeout(patience, client.request(request)).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => refused_by(forwarder.as_deref(), response),
             Ok(Err(error)) => Err(classify(&error)),
             Err(_elapsed) => Err(UpstreamError::Timeout(patience)),
         }
     }
+}
+
+impl Upstream {
+    /// Writes into `request` what the parent that it goes through is to know; gives the parent if it sends the request on
+    /// itself.
+    fn address_to_parent(&self, request: &mut Request<Body>) -> Option<Arc<Parent>> {
+        let purpose = purpose_of(request.uri());
+        let to = authority_of(request.uri()).ok()?;
+        let Some(parent) = self.dialer.parent(&to, purpose) else {
+            via::drop_ours(request.headers_mut());
+            return None;
+        };
+        // Behind SOCKS nobody reads it who could send the request back.
+        let via = parent.scheme.is_http().then(|| self.dialer.pseudonym().after(request.headers()));
+        if let Some(Ok(via)) = via.map(HeaderValue::try_from) {
+            request.headers_mut().insert(VIA, via);
+        }
+        let forwards = purpose == Purpose::PlainHttp && self.dialer.forwarder(&to).is_some();
+        let authorization = authorization(parent).filter(|_| forwards);
+        if let Some(Ok(mut value)) = authorization.map(|value| HeaderValue::try_from(value.expose())) {
+            value.set_sensitive(true);
+            request.headers_mut().insert(PROXY_AUTHORIZATION, value);
+        }
+        forwards.then(|| Arc::clone(parent))
+    }
+}
+
+/// An answer in which the parent says that it does not know us is none of the origin's: nobody but we can do something.
+fn refused_by(parent: Option<&Parent>, response: Response<Incoming>) -> Result<Response<Incoming>, UpstreamError> {
+    match parent {
+        Some(parent) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            let problem = match parent.credentials {
+                None => ParentError::NoCredentials,
+                Some(_) => ParentError::WrongCredentials,
+            };
+            Err(UpstreamError::Unreachable(format!("cannot connect through the parent proxy {parent}: {problem}")))
+        }
+        _ => Ok(response),
+    }
+}
+
+fn purpose_of(uri: &Uri) -> Purpose {
+    if uri.scheme() == Some(&Scheme::HTTPS) { Purpose::Tunnel } else { Purpose::PlainHttp }
+}
+
+fn authority_of(uri: &Uri) -> Result<Authority, InvalidHost> {
+    let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    Ok(Authority { host: uri.host().unwrap_or_default().parse()?, port: uri.port_u16().unwrap_or(default) })
 }
 
 /// What the innermost cause of a failed request says.
@@ -143,7 +221,7 @@ fn classify(error: &(dyn Error + 'static)) -> UpstreamError {
             return UpstreamError::Unverified(tls.to_string());
         }
         if let Some(dial) = error.downcast_ref::<DialError>() {
-            return UpstreamError::Unreachable(dial.to_string());
+            return dial.into();
         }
         if let Some(http) = error.downcast_ref::<hyper::Error>()
             && (http.is_parse() || http.is_incomplete_message())
@@ -171,26 +249,29 @@ type BoxError = Box<dyn Error + Send + Sync>;
 struct Connector {
     dialer: Arc<Dialer>,
     tls: TlsConnector,
+    /// Behind another namewall of this machine.
+    tls_behind_us: TlsConnector,
 }
 
 impl Connector {
     async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
-        let secure = uri.scheme() == Some(&Scheme::HTTPS);
-        let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let to = Authority { host: host.parse()?, port };
-        let tcp = self.dialer.dial(&to).await?;
-        if !secure {
-            return Ok(Stream::plain(tcp));
+        let to = authority_of(&uri)?;
+        // A request that shares the connection says itself whence it has come.
+        let opened = self.dialer.open(&to, purpose_of(&uri), &HeaderMap::new()).await?;
+        let (forwards, is_here) = (opened.forwards, opened.parent.as_ref().is_some_and(|parent| parent.is_here()));
+        let stream = opened.into_stream();
+        if uri.scheme() != Some(&Scheme::HTTPS) {
+            return Ok(Stream { io: TokioIo::new(Box::new(stream)), h2: false, forwards });
         }
         let name = ServerName::try_from(to.host.as_str().to_owned())?;
         // rustls reads 4 KiB at a time: a system call each, if nothing stood between.
-        let tcp = BufReader::with_capacity(READ, tcp);
-        let tls = timeout(HANDSHAKE, self.tls.connect(name, tcp)).await.map_err(|_elapsed| {
+        let stream = BufReader::with_capacity(READ, stream);
+        let connector = if is_here { &self.tls_behind_us } else { &self.tls };
+        let tls = timeout(HANDSHAKE, connector.connect(name, stream)).await.map_err(|_elapsed| {
             io::Error::new(io::ErrorKind::TimedOut, format!("TLS handshake with {to} timed out"))
         })??;
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Stream { io: TokioIo::new(Box::new(Eager::new(tls))), h2 })
+        Ok(Stream { io: TokioIo::new(Box::new(Eager::new(tls))), h2, forwards })
     }
 }
 
@@ -215,17 +296,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 struct Stream {
     io: TokioIo<Box<dyn Io>>,
     h2: bool,
-}
-
-impl Stream {
-    fn plain(tcp: tokio::net::TcpStream) -> Self {
-        Self { io: TokioIo::new(Box::new(tcp)), h2: false }
-    }
+    /// Whether it ends at a proxy, which is sent whole URLs (RFC 9112 section 3.2.2).
+    forwards: bool,
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        let connected = Connected::new();
+        let connected = Connected::new().proxy(self.forwards);
         if self.h2 { connected.negotiated_h2() } else { connected }
     }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-#[cfg(not(any(windows, target_vendor = "apple")))]
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
@@ -39,17 +38,46 @@ pub fn upstream_config_without_ours(extra_roots: &[PathBuf], system: &SystemRoot
     config(extra_roots, None, system)
 }
 
+/// The same for the ways that there are.
+#[derive(Clone, Debug)]
+pub struct UpstreamTrust {
+    /// To whoever is elsewhere.
+    pub usual: ClientConfig,
+    /// Through a parent proxy on this machine, which may be a namewall with the same authority as ours: a `run` behind
+    /// `serve`, or in another `run`. It shows leaves that we could have signed.
+    pub behind_us: ClientConfig,
+}
+
+impl UpstreamTrust {
+    /// Both, as [`upstream_config`] has the usual one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of(extra_roots: &[PathBuf], ours: Option<InForce>, system: &SystemRoots) -> Result<Self, CaError> {
+        let usual = verifier(extra_roots, ours, system)?;
+        let behind_us = BehindUs { ours: usual.ours.clone(), usual: usual.clone() };
+        Ok(Self { usual: client_config(Arc::new(usual))?, behind_us: client_config(Arc::new(behind_us))? })
+    }
+}
+
 fn config(extra_roots: &[PathBuf], ours: Option<InForce>, system: &SystemRoots) -> Result<ClientConfig, CaError> {
+    client_config(Arc::new(verifier(extra_roots, ours, system)?))
+}
+
+fn verifier(extra_roots: &[PathBuf], ours: Option<InForce>, system: &SystemRoots) -> Result<NotOurs, CaError> {
     let mut roots = Vec::new();
     for path in extra_roots {
         roots.extend(read_roots(path)?);
     }
     let named = roots.iter().filter_map(subject_of).map(<[u8]>::to_owned).collect();
-    let verifier = NotOurs { ours, named, platform: platform(roots, system)? };
+    Ok(NotOurs { ours, named, platform: platform(roots, system)? })
+}
+
+fn client_config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, CaError> {
     Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth())
 }
 
@@ -103,7 +131,7 @@ impl fmt::Debug for IssuedByAnother {
 
 /// The platform's verifier, less our own authority: who exported `SSL_CERT_FILE=…/bundle.pem` for all programs, or
 /// installed our certificate in the system's store, made it a root of ours too.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct NotOurs {
     ours: Option<InForce>,
     /// The subjects of `extra-roots`.
@@ -131,6 +159,41 @@ impl NotOurs {
     }
 }
 
+/// All but the certificate is for the verifier in field `$to` to judge.
+macro_rules! delegated {
+    ($to:ident) => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.$to.verify_tls12_signature(message, cert, dss)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.$to.verify_tls13_signature(message, cert, dss)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.$to.supported_verify_schemes()
+        }
+
+        fn requires_raw_public_keys(&self) -> bool {
+            self.$to.requires_raw_public_keys()
+        }
+
+        fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+            self.$to.root_hint_subjects()
+        }
+    };
+}
+
 impl ServerCertVerifier for NotOurs {
     fn verify_server_cert(
         &self,
@@ -145,35 +208,42 @@ impl ServerCertVerifier for NotOurs {
         self.platform.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
-    fn verify_tls12_signature(
+    delegated!(platform);
+}
+
+/// What our own authority signed, and for the rest as usual.
+#[derive(Debug)]
+struct BehindUs {
+    ours: Option<InForce>,
+    usual: NotOurs,
+}
+
+impl ServerCertVerifier for BehindUs {
+    fn verify_server_cert(
         &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.platform.verify_tls12_signature(message, cert, dss)
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let ours = self.ours.as_ref().map(InForce::loaded).filter(|ours| {
+            x509_parser::parse_x509_certificate(end_entity)
+                .is_ok_and(|(_, parsed)| ours.signs_as(parsed.issuer().as_raw()))
+        });
+        let Some(ours) = ours else {
+            return self.usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        };
+        // As its clients do, who are given the same certificates.
+        let mut roots = RootCertStore::empty();
+        let next = ours.successor().map(|successor| successor.authority.trusted()).unwrap_or_default();
+        roots.add_parsable_certificates(ours.trusted().iter().chain(next).cloned());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+        let verifier = verifier.map_err(|error| Error::General(error.to_string()))?;
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.platform.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.platform.supported_verify_schemes()
-    }
-
-    fn requires_raw_public_keys(&self) -> bool {
-        self.platform.requires_raw_public_keys()
-    }
-
-    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
-        self.platform.root_hint_subjects()
-    }
+    delegated!(usual);
 }
 
 fn subject_of<'a>(certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
@@ -224,6 +294,21 @@ mod tests {
             panic!("our own leaf was believed");
         };
         assert_eq!(refused.0.downcast_ref(), Some(&IssuedByUs));
+    }
+
+    #[test]
+    fn behind_another_of_this_machines_our_own_authority_is_believed() {
+        let (our_dir, ours) = authority();
+        let (_dir, stranger) = authority();
+        let root = [our_dir.path().join("ca.pem")];
+        let trust = UpstreamTrust::of(&root, Some(InForce::new(ours.clone())), &SystemRoots::load()).unwrap();
+        let (usual, behind_us) = (Arc::new(trust.usual), Arc::new(trust.behind_us));
+        let ourselves = Leaves::new(ours, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
+        assert!(handshake(&behind_us, &ourselves, "pypi.org").is_ok());
+        assert!(handshake(&behind_us, &ourselves, "files.pythonhosted.org").is_err());
+        assert!(handshake(&usual, &ourselves, "pypi.org").is_err());
+        let strangers = Leaves::new(stranger, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
+        assert!(handshake(&behind_us, &strangers, "pypi.org").is_err());
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod listings;
 mod memory;
 mod mirrors;
 mod pages;
+mod parents;
 mod reload;
 mod root;
 mod rules;

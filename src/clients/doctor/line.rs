@@ -19,12 +19,12 @@ use tokio_rustls::TlsConnector;
 use super::proxy_url::ProxyUrl;
 use crate::name::{Authority, HostName};
 use crate::net::dial::{DialError, Dialer};
+use crate::net::parent::connect::reply;
 use crate::tls::shown::{Recorder, Shown};
 
 /// How long opening a line, and each answer on it, may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The longest answer to CONNECT, and the most that is read of a body.
-const MAX_HEAD: usize = 16 * 1024;
+/// The most that is read of a body.
 const MAX_BODY: usize = 64 * 1024;
 
 /// An open line.
@@ -153,21 +153,21 @@ async fn through(proxy: &ProxyUrl, to: &Authority, mut tcp: TcpStream) -> Result
     tcp.write_all(head.as_bytes()).await.map_err(lost)?;
     let mut answer = BytesMut::new();
     // Byte by byte: what follows the head is the tunnel's.
-    while !answer.ends_with(b"\r\n\r\n") {
+    let reply = loop {
+        match reply(&answer) {
+            Ok(Some((reply, _length))) => break reply,
+            Ok(None) => {}
+            Err(_other) => return Err(Broken::NotAProxy),
+        }
         let mut byte = [0];
         let length = tcp.read(&mut byte).await.map_err(lost)?;
         answer.extend_from_slice(byte.get(..length).unwrap_or_default());
-        if length == 0 || answer.len() > MAX_HEAD {
+        if length == 0 {
             return Err(Broken::NotAProxy);
         }
-    }
-    let head = String::from_utf8_lossy(&answer);
-    let mut words = head.split(' ');
-    let is_http = words.next().is_some_and(|word| word.starts_with("HTTP/1."));
-    let status = words.next().and_then(|status| status.parse().ok()).filter(|_| is_http);
-    match status {
-        Some(200..=299) => Ok(tcp),
-        Some(status) => Err(Broken::Refused(status)),
-        None => Err(Broken::NotAProxy),
+    };
+    match reply.status {
+        200..=299 => Ok(tcp),
+        status => Err(Broken::Refused(status)),
     }
 }

@@ -146,8 +146,20 @@ struct Ca {
 #[expect(dead_code, reason = "only its shape counts")]
 struct Upstream {
     proxy: Option<String>,
+    proxy_password_file: Option<String>,
+    no_proxy: Option<OneOrMany>,
+    route: Option<Vec<Route>>,
     extra_roots: Option<Vec<String>>,
     connect_to: Option<BTreeMap<String, String>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its shape counts")]
+struct Route {
+    to: OneOrMany,
+    proxy: String,
+    proxy_password_file: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -236,9 +248,11 @@ fn without_null(schema: &mut Value) {
 
 /// The properties of `table`, whether it is one table or a list of them.
 fn properties<'s>(schema: &'s mut Value, table: &str) -> &'s mut Map<String, Value> {
-    let schema = if table.is_empty() { schema } else { &mut schema["properties"][table] };
-    let schema = if schema["type"] == "array" { &mut schema["items"] } else { schema };
-    schema["properties"].as_object_mut().unwrap()
+    let inner = table.split('.').filter(|name| !name.is_empty()).fold(schema, |schema, name| {
+        let schema = &mut schema["properties"][name];
+        if schema["type"] == "array" { &mut schema["items"] } else { schema }
+    });
+    inner["properties"].as_object_mut().unwrap()
 }
 
 fn describe(schema: &mut Value, table: &str, descriptions: &BTreeMap<(String, String), String>) {
@@ -247,8 +261,9 @@ fn describe(schema: &mut Value, table: &str, descriptions: &BTreeMap<(String, St
         if let Some(text) = descriptions.get(&(table.to_owned(), name.clone())) {
             properties(schema, table)[&name]["description"] = text.as_str().into();
         }
-        if table.is_empty() && schema::KEYS.iter().any(|key| key.table == name) {
-            describe(schema, &name, descriptions);
+        let below = if table.is_empty() { name } else { format!("{table}.{name}") };
+        if schema::KEYS.iter().any(|key| key.table == below) {
+            describe(schema, &below, descriptions);
         }
     }
 }
@@ -275,7 +290,8 @@ fn descriptions() -> BTreeMap<(String, String), String> {
             if is_table {
                 name.clone_into(&mut table);
             }
-            let key = if is_table { (String::new(), table.clone()) } else { (table.clone(), name.to_owned()) };
+            let (above, own) = if is_table { name.rsplit_once('.').unwrap_or(("", name)) } else { (&*table, name) };
+            let key = (above.to_owned(), own.to_owned());
             found.insert(key, last.clone());
         } else {
             comment.push(text.trim_start_matches(' '));
@@ -352,8 +368,10 @@ fn every_key_is_in_it_and_nothing_else() {
         let shown: BTreeSet<String> = properties(&mut schema, table).keys().cloned().collect();
         let known = schema::KEYS.iter().filter(|key| key.table == table).map(|key| key.name.to_owned()).collect();
         assert_eq!(shown, known, "mirror the keys of `{table}` in this file");
-        let schema = if table.is_empty() { &schema } else { &schema["properties"][table] };
-        let closed = if schema["type"] == "array" { &schema["items"] } else { schema };
+        let closed = table.split('.').filter(|name| !name.is_empty()).fold(&schema, |schema, name| {
+            let schema = &schema["properties"][name];
+            if schema["type"] == "array" { &schema["items"] } else { schema }
+        });
         assert_eq!(closed["additionalProperties"], false, "{table}");
     }
 }
@@ -400,6 +418,8 @@ fn it_takes_what_is_right_and_refuses_what_is_wrong() {
         "[log]\nformat = \"xml\"",
         "[cache]\nsize = \"64 megabytes\"",
         "[upstream]\nconnect-to = { \"a:1\" = 2 }",
+        "[upstream]\nno-proxy = 5",
+        "[[upstream.route]]\nproxy = \"direct\"",
     ] {
         assert_eq!(judged(text).len(), 1, "{text}: {:?}", judged(text));
         assert!(load(text).is_err(), "{text}");
