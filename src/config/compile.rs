@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -13,7 +14,7 @@ use super::settings::{CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::structure::{self, Document};
 use super::variables::Variables;
-use super::{claimed, inventory, listen, parents, rules, schema, value};
+use super::{claimed, exits, inventory, listen, parents, rules, schema, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
@@ -61,6 +62,7 @@ pub(super) fn compile(
         extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),
         parents: parents::parents(&document, &variables.proxies, &mut mistakes),
         connect_to: connect_to(&document.raw.upstream, &mut mistakes),
+        exits: Arc::new(exits::exits(&document, &mut mistakes)),
         cache: cache(&document, &mut mistakes),
         rules,
         assertions,

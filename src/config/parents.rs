@@ -188,7 +188,7 @@ fn route(
     Some((destinations, parent))
 }
 
-fn one_or_many(list: &Spanned<OneOrMany>, mistakes: &mut Mistakes<'_>) -> Destinations {
+pub(super) fn one_or_many(list: &Spanned<OneOrMany>, mistakes: &mut Mistakes<'_>) -> Destinations {
     match list.get_ref() {
         // Behind the quote.
         OneOrMany::One(text) => destinations(text, list.span().start + 1, mistakes),

@@ -24,6 +24,7 @@ pub(super) struct RawConfig {
     pub(super) listener: Vec<Spanned<RawListener>>,
     pub(super) ca: Option<Spanned<RawCa>>,
     pub(super) upstream: RawUpstream,
+    pub(super) tunnel: RawTunnel,
     pub(super) cache: RawCache,
     pub(super) protect: Vec<Spanned<RawProtect>>,
     pub(super) inventory: Vec<Spanned<RawInventory>>,
@@ -86,6 +87,14 @@ pub(super) struct RawRoute {
     pub(super) to: Option<Spanned<OneOrMany>>,
     pub(super) proxy: Option<Text>,
     pub(super) proxy_password_file: Option<Text>,
+}
+
+/// `[tunnel]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawTunnel {
+    pub(super) allow: Option<Spanned<OneOrMany>>,
+    pub(super) deny: Option<Spanned<OneOrMany>>,
 }
 
 /// `[cache]`.

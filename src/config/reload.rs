@@ -116,6 +116,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("upstream.proxy", new.parents != running.parents),
         ("upstream.extra-roots", new.extra_roots != running.extra_roots),
         ("upstream.connect-to", new.connect_to != running.connect_to),
+        ("tunnel", new.exits != running.exits),
         ("cache.size", new.cache != running.cache),
         ("intercept", new.sites != running.sites),
         ("log.format", new.log_format != running.log_format),

@@ -12,6 +12,7 @@ use time::Date;
 pub use super::assertion::Assertion;
 use super::claimed::Claimed;
 use super::environment::Environment;
+use super::exits::Exits;
 use super::include::Gathered;
 use super::inventory::InventorySource;
 use super::kept::{self, KeptList};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub parents: Parents,
     /// Dial elsewhere; the name that is verified stays.
     pub connect_to: HashMap<Authority, Authority>,
+    /// Where clients may be let out.
+    pub exits: Arc<Exits>,
     /// How many bytes of filtered pages are kept in memory; 0 is none.
     pub cache: u64,
     /// The `[[protect]]` rules in the order of the file, then the environment's and the command line's.

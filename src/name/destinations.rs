@@ -55,6 +55,12 @@ impl Destinations {
         self.0.iter().any(|item| item.port.is_none_or(|port| port == to.port) && item.hosts.cover(&to.host, address))
     }
 
+    /// Whether what a name leads to may be in the list, though the name is not.
+    #[must_use]
+    pub fn have_networks(&self) -> bool {
+        self.0.iter().any(|item| matches!(item.hosts, Hosts::Network(_)))
+    }
+
     /// Whether nothing is in the list.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

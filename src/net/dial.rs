@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 
+use super::exits::{Errand, Refused};
 use super::outward::Opened;
 use super::parent::{self, ParentError, Way};
 use super::route::Purpose;
@@ -74,6 +75,9 @@ pub enum DialError {
     /// The destination is this proxy.
     #[error("{0} is this proxy itself")]
     Loop(Authority),
+    /// Clients are not let out there.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The parent proxy can't be reached.
     #[error("cannot reach the parent proxy {parent}: {cause}")]
     NoParent {
@@ -102,7 +106,7 @@ impl DialError {
             Self::Timeout(_) => true,
             Self::NoParent { cause, .. } => cause.is_timeout(),
             Self::Parent { cause, .. } => cause.is_timeout(),
-            Self::Resolve { .. } | Self::Connect { .. } | Self::Loop(_) => false,
+            Self::Resolve { .. } | Self::Connect { .. } | Self::Loop(_) | Self::Refused(_) => false,
         }
     }
 
@@ -113,7 +117,7 @@ impl DialError {
             Self::Loop(_) => true,
             Self::NoParent { cause, .. } => cause.is_loop(),
             Self::Parent { cause, .. } => cause.is_loop(),
-            Self::Resolve { .. } | Self::Connect { .. } | Self::Timeout(_) => false,
+            Self::Resolve { .. } | Self::Connect { .. } | Self::Timeout(_) | Self::Refused(_) => false,
         }
     }
 }
@@ -179,9 +183,18 @@ impl Dialer {
     ///
     /// # Errors
     /// [`DialError`].
-    pub async fn open(&self, to: &Authority, purpose: Purpose, headers: &HeaderMap) -> Result<Opened, DialError> {
+    pub async fn open(
+        &self,
+        to: &Authority,
+        purpose: Purpose,
+        headers: &HeaderMap,
+        errand: Errand<'_>,
+    ) -> Result<Opened, DialError> {
+        // Where `connect-to` leads is the config's word.
+        let errand = if self.connect_to.contains_key(to) { Errand::Own } else { errand };
+        errand.by_name(to)?;
         let Some(parent) = self.parent(to, purpose) else {
-            let tcp = self.dial(to).await?;
+            let tcp = self.dial_as(self.connect_to.get(to).unwrap_or(to), errand).await?;
             let reached = tcp.peer_addr().ok().map(|address| address.ip());
             let own = tcp.local_addr().ok();
             let stream = Stream::Tcp(tcp);
@@ -195,11 +208,12 @@ impl Dialer {
         let mut targets = vec![to.clone()];
         if parent.scheme == Scheme::Socks5 {
             let address = |ip: IpAddr| Authority { host: ip.into(), port: to.port };
-            targets = self.resolve(&to.host).await?.into_iter().map(address).collect();
+            let addresses = errand.permitted(to, self.resolve(&to.host).await?)?;
+            targets = addresses.into_iter().map(address).collect();
         }
         let mut failed = None;
         for target in targets {
-            let reached_parent = self.dial_as(&parent.address).await;
+            let reached_parent = self.dial_as(&parent.address, Errand::Own).await;
             let tcp =
                 reached_parent.map_err(|cause| DialError::NoParent { parent: shown(), cause: Box::new(cause) })?;
             let own = tcp.local_addr().ok();
@@ -223,11 +237,11 @@ impl Dialer {
     /// # Errors
     /// [`DialError`].
     pub async fn dial(&self, to: &Authority) -> Result<TcpStream, DialError> {
-        self.dial_as(self.connect_to.get(to).unwrap_or(to)).await
+        self.dial_as(self.connect_to.get(to).unwrap_or(to), Errand::Own).await
     }
 
-    async fn dial_as(&self, to: &Authority) -> Result<TcpStream, DialError> {
-        let addresses = self.resolve(&to.host).await?;
+    async fn dial_as(&self, to: &Authority, errand: Errand<'_>) -> Result<TcpStream, DialError> {
+        let addresses = errand.permitted(to, self.resolve(&to.host).await?)?;
         let deadline = Instant::now() + CONNECT;
         let addresses: Vec<_> = interleave(&addresses).map(|ip| SocketAddr::new(ip, to.port)).collect();
         if addresses.iter().any(|address| self.is_own(address)) {

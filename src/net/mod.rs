@@ -4,6 +4,7 @@ pub mod crowd;
 pub mod deadline;
 pub mod dial;
 pub mod eager;
+pub mod exits;
 pub mod hello;
 pub mod inherited;
 pub mod listen;

@@ -1,5 +1,7 @@
 //! Plain HTTP requests in absolute form to hosts that are not ours: passed on untouched but for the hop's own fields.
 
+use std::net::IpAddr;
+
 use http::uri::Scheme;
 use http::{Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -8,10 +10,11 @@ use super::Shared;
 use super::body::{Body, passed, streamed};
 use super::headers::strip_hop_by_hop;
 use super::reply;
-use super::upstream::{LONG_ANSWER, Size};
+use super::upstream::{LONG_ANSWER, Size, UpstreamError};
+use crate::telemetry::metrics::TurnedAway;
 
 /// Answers from the origin server that the target names (RFC 9112 section 3.2.2).
-pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(shared: &Shared, client: IpAddr, mut request: Request<Incoming>) -> Response<Body> {
     if request.uri().scheme() != Some(&Scheme::HTTP) {
         return reply::bad_request(
             StatusCode::BAD_REQUEST,
@@ -26,12 +29,17 @@ pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> R
     request.headers_mut().remove(header::EXPECT);
     *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
-    match shared.upstream.send(request.map(passed), Size::Long, LONG_ANSWER).await {
+    match shared.outside.of(client).send(request.map(passed), Size::Long, LONG_ANSWER).await {
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut());
             *response.version_mut() = Version::default();
             response.map(streamed)
         }
-        Err(error) => reply::bad_request(error.status(), error.reason(), &error.to_string()),
+        Err(error) => {
+            if matches!(error, UpstreamError::Refused(_)) {
+                shared.metrics.turned_away(TurnedAway::Destination);
+            }
+            reply::bad_request(error.status(), error.reason(), &error.to_string())
+        }
     }
 }

@@ -21,7 +21,7 @@ mod validators;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,13 +36,14 @@ use self::entrance::Entrance;
 pub(crate) use self::exchange::GREETING;
 use self::fetch::Fetcher;
 use self::transparent::Outgoing;
-use self::upstream::Upstream;
+use self::upstream::{Outside, Upstream};
 use crate::claimed::watch::Told;
 use crate::config::reload::Look;
 use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
 use crate::net::crowd::Crowd;
 use crate::net::dial::Dialer;
+use crate::net::exits::{Errand, is_local};
 use crate::net::inherited::Sockets;
 use crate::net::listen::{BindError, Listener};
 use crate::policy::{CompileError, Policy};
@@ -82,6 +83,7 @@ pub(crate) struct Shared {
     leaves: Leaves,
     dialer: Arc<Dialer>,
     outgoing: Outgoing,
+    outside: Outside,
     upstream: Upstream,
     /// Places for pages that are large: each is in memory whole while it is filtered.
     large_pages: Semaphore,
@@ -117,6 +119,11 @@ impl Shared {
     pub(crate) fn put_in_force(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
         self.pages.clear();
+    }
+
+    /// What a client at `address` wants outside.
+    fn errand_of(&self, address: IpAddr) -> Errand<'_> {
+        Errand::Client { exits: &self.settings.exits, is_local: is_local(address) }
     }
 
     /// How much of what was filtered is kept, in bytes.
@@ -199,6 +206,7 @@ impl Proxy {
         }
         let dialer = Arc::new(dialer);
         let upstream = Upstream::new(&dialer, &trust);
+        let outside = Outside::new(&dialer, &trust, &settings.exits);
         let crowd = Crowd::new(MAX_CONNECTIONS, MAX_OF_ONE);
         let policy = ArcSwap::from_pointee(policy);
         let large_pages = Semaphore::new(LARGE_PAGES);
@@ -221,6 +229,7 @@ impl Proxy {
             leaves,
             dialer,
             outgoing: Outgoing::default(),
+            outside,
             upstream,
             large_pages,
             pages,

@@ -42,7 +42,7 @@ use crate::net::tunnel::{Early, IdleLimits, carry};
 use crate::pypi::mirrors::known_mirror;
 use crate::pypi::site::site_of;
 use crate::tasks::Tasks;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, TurnedAway};
 
 /// How long a client may take for its first byte, and for its whole TLS handshake.
 pub(super) const OPENING: Duration = Duration::from_secs(10);
@@ -189,7 +189,7 @@ async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
                 let visit = Visit { client: guest.address, site, port: 443, misdirected: false };
                 exchange::answer(shared, visit, absolute_to_origin(request)).await
             }
-            None => forward::answer(&shared, request).await,
+            None => forward::answer(&shared, guest.address, request).await,
         },
         Err(error) => reply::bad_request(StatusCode::BAD_REQUEST, "bad-target", &error.to_string()),
     }
@@ -225,9 +225,9 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         None
     } else {
         // Dialled before the 200, so that a client gets a real error, and a server may speak first.
-        match shared.dialer.open(&target, Purpose::Tunnel, request.headers()).await {
+        match shared.dialer.open(&target, Purpose::Tunnel, request.headers(), shared.errand_of(guest.address)).await {
             Ok(server) => Some(server),
-            Err(error) => return unreachable(&error),
+            Err(error) => return unreachable(&shared, &error),
         }
     };
     let tasks = shared.tasks.clone();
@@ -247,7 +247,10 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
     Response::new(empty())
 }
 
-fn unreachable(error: &DialError) -> Response<Body> {
+fn unreachable(shared: &Shared, error: &DialError) -> Response<Body> {
+    if matches!(error, DialError::Refused(_)) {
+        shared.metrics.turned_away(TurnedAway::Destination);
+    }
     let error = UpstreamError::from(error);
     closing(reply::bad_request(error.status(), error.reason(), &error.to_string()))
 }

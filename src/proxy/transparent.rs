@@ -19,12 +19,14 @@ use super::entrance::original_destination;
 use super::exchange::Visit;
 use super::serve::{Guest, HELLO, OPENING, intercept, opened, serve_site, tunnel};
 use crate::name::Authority;
+use crate::net::dial::DialError;
 use crate::net::outward::Opened;
 use crate::net::peek::{FirstBytes, FirstProtocol, first_bytes};
 use crate::net::prefixed::Prefixed;
 use crate::net::route::Purpose;
 use crate::net::stream::Stream;
 use crate::pypi::site::{Site, site_of};
+use crate::telemetry::metrics::TurnedAway;
 
 /// How long a client is waited for before its server is dialled: as long as it keeps quiet, that may speak first.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -71,7 +73,7 @@ pub(super) async fn serve(shared: Arc<Shared>, guest: Arc<Guest>, stream: TcpStr
         Ok(Ok(1..)) => {}
         Ok(_gone) => return,
         Err(_elapsed) => {
-            let Some((server, _noted)) = dial(&shared, &target, &peer).await else { return };
+            let Some((server, _noted)) = dial(&shared, &target, &guest, &peer).await else { return };
             return opened(Arc::clone(&shared), guest, target, client, early.freeze(), Some(server)).await;
         }
     }
@@ -123,7 +125,7 @@ async fn go_on(
             intercept(shared, visit, Prefixed::new(first.bytes, client)).await;
         }
         Route::Tunnel => {
-            let Some((server, _noted)) = dial(&shared, &target, peer).await else { return };
+            let Some((server, _noted)) = dial(&shared, &target, &guest, peer).await else { return };
             tunnel(&shared, &target, client, first.bytes.freeze(), server).await;
         }
         Route::Close => debug!(%target, "closed: its first bytes can't be read, and may be meant for one of our hosts"),
@@ -135,18 +137,26 @@ fn visit(guest: &Guest, site: Site, misdirected: bool) -> Visit {
 }
 
 /// Opens what the client wanted to open; our own end is noted as long as the second of the two lives.
-async fn dial<'s>(shared: &'s Shared, target: &Authority, peer: &SocketAddr) -> Option<(Opened, Noted<'s>)> {
+async fn dial<'s>(
+    shared: &'s Shared,
+    target: &Authority,
+    guest: &Guest,
+    peer: &SocketAddr,
+) -> Option<(Opened, Noted<'s>)> {
     // Told only now: by now, whoever opened it has noted it.
     if shared.outgoing.has(peer) {
         warn!(%target, "a connection of ours came back to us: the firewall has to leave out what namewall opens itself");
         return None;
     }
-    match shared.dialer.open(target, Purpose::Tunnel, &HeaderMap::new()).await {
+    match shared.dialer.open(target, Purpose::Tunnel, &HeaderMap::new(), shared.errand_of(guest.address)).await {
         Ok(server) => {
             let noted = shared.outgoing.note(server.own?);
             Some((server, noted))
         }
         Err(error) => {
+            if matches!(error, DialError::Refused(_)) {
+                shared.metrics.turned_away(TurnedAway::Destination);
+            }
             debug!(%target, %error, "where a client wanted to go can't be reached");
             None
         }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,11 +22,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::body::Body;
-use crate::config::Parent;
+use crate::config::{Exits, Parent};
 use crate::name::Authority;
 use crate::name::host::InvalidHost;
 use crate::net::dial::{DialError, Dialer};
 use crate::net::eager::Eager;
+use crate::net::exits::{Errand, is_local};
 use crate::net::parent::{ParentError, authorization};
 use crate::net::route::Purpose;
 use crate::net::via;
@@ -60,6 +62,26 @@ pub(super) struct Upstream {
     files: Client<Connector, Body>,
 }
 
+/// Connections on behalf of clients, to wherever they want and may: not shared with namewall's own, which go where no client
+/// may; nor are those of clients on this machine with others.
+#[derive(Clone, Debug)]
+pub(super) struct Outside {
+    here: Upstream,
+    elsewhere: Upstream,
+}
+
+impl Outside {
+    pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust, exits: &Arc<Exits>) -> Self {
+        let upstream = |is_local| Upstream::on(dialer, trust, Some((Arc::clone(exits), is_local)));
+        Self { here: upstream(true), elsewhere: upstream(false) }
+    }
+
+    /// The one for a client at `address`.
+    pub(super) fn of(&self, address: IpAddr) -> &Upstream {
+        if is_local(address) { &self.here } else { &self.elsewhere }
+    }
+}
+
 /// What is asked for: decides which connections are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Size {
@@ -80,6 +102,8 @@ pub(crate) enum UpstreamError {
     Late(String),
     #[error("{0}")]
     Loop(String),
+    #[error("{0}")]
+    Refused(String),
     #[error("the upstream server did not answer within {} s", _0.as_secs())]
     Timeout(Duration),
     #[error("the upstream server's answer is not HTTP: {0}")]
@@ -93,6 +117,7 @@ impl UpstreamError {
             Self::Unreachable(_) => "upstream-unreachable",
             Self::Timeout(_) | Self::Late(_) => "upstream-timeout",
             Self::Loop(_) => "loop",
+            Self::Refused(_) => "destination-refused",
             Self::Protocol(_) => "upstream-protocol",
         }
     }
@@ -102,6 +127,7 @@ impl UpstreamError {
         match self {
             Self::Timeout(_) | Self::Late(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Loop(_) => StatusCode::LOOP_DETECTED,
+            Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Unverified(_) | Self::Unreachable(_) | Self::Protocol(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -110,6 +136,7 @@ impl UpstreamError {
 impl From<&DialError> for UpstreamError {
     fn from(error: &DialError) -> Self {
         match error.to_string() {
+            text if matches!(error, DialError::Refused(_)) => Self::Refused(text),
             text if error.is_loop() => Self::Loop(text),
             text if error.is_timeout() => Self::Late(text),
             text => Self::Unreachable(text),
@@ -120,18 +147,27 @@ impl From<&DialError> for UpstreamError {
 impl Upstream {
     /// A pool whose TLS connections are verified as `trust` says.
     pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust) -> Self {
-        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), trust, protocols);
+        Self::on(dialer, trust, None)
+    }
+
+    fn on(dialer: &Arc<Dialer>, trust: &UpstreamTrust, exits: Option<(Arc<Exits>, bool)>) -> Self {
+        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), trust, exits.clone(), protocols);
         Self { dialer: Arc::clone(dialer), pages: client(&[b"h2", b"http/1.1"]), files: client(&[b"http/1.1"]) }
     }
 
-    fn client(dialer: Arc<Dialer>, trust: &UpstreamTrust, protocols: &[&[u8]]) -> Client<Connector, Body> {
+    fn client(
+        dialer: Arc<Dialer>,
+        trust: &UpstreamTrust,
+        exits: Option<(Arc<Exits>, bool)>,
+        protocols: &[&[u8]],
+    ) -> Client<Connector, Body> {
         let with_protocols = |config: &rustls::ClientConfig| {
             let mut config = config.clone();
             config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
             TlsConnector::from(Arc::new(config))
         };
         let (tls, tls_behind_us) = (with_protocols(&trust.usual), with_protocols(&trust.behind_us));
-        let connector = Connector { dialer, tls, tls_behind_us };
+        let connector = Connector { dialer, tls, tls_behind_us, exits };
         Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -251,13 +287,19 @@ struct Connector {
     tls: TlsConnector,
     /// Behind another namewall of this machine.
     tls_behind_us: TlsConnector,
+    /// Where clients may be let out, and whether they are on this machine; `None` if it is no client's errand.
+    exits: Option<(Arc<Exits>, bool)>,
 }
 
 impl Connector {
     async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
         let to = authority_of(&uri)?;
         // A request that shares the connection says itself whence it has come.
-        let opened = self.dialer.open(&to, purpose_of(&uri), &HeaderMap::new()).await?;
+        let errand = match &self.exits {
+            None => Errand::Own,
+            Some((exits, is_local)) => Errand::Client { exits, is_local: *is_local },
+        };
+        let opened = self.dialer.open(&to, purpose_of(&uri), &HeaderMap::new(), errand).await?;
         let (forwards, is_here) = (opened.forwards, opened.parent.as_ref().is_some_and(|parent| parent.is_here()));
         let stream = opened.into_stream();
         if uri.scheme() != Some(&Scheme::HTTPS) {

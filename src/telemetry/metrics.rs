@@ -44,6 +44,8 @@ pub enum TurnedAway {
     ClientConnections,
     /// It is in no network that is served.
     Network,
+    /// It wanted to be let out where nobody is.
+    Destination,
     /// It is no load balancer of ours, or doesn't say whom it brings.
     ProxyHeader,
 }
@@ -121,6 +123,7 @@ impl EncodeLabelValue for TurnedAway {
             Self::Connections => "connections",
             Self::ClientConnections => "client-connections",
             Self::Network => "network",
+            Self::Destination => "destination",
             Self::ProxyHeader => "proxy-header",
         };
         reason.encode(encoder)

@@ -23,6 +23,7 @@ mod connections;
 mod disguises;
 mod docs;
 mod doctor;
+mod exits;
 mod explain;
 mod faults;
 mod files;

@@ -27,6 +27,7 @@ struct Config {
     listener: Option<Vec<Listener>>,
     ca: Option<Ca>,
     upstream: Option<Upstream>,
+    tunnel: Option<Tunnel>,
     cache: Option<Cache>,
     intercept: Option<Vec<Intercept>>,
     log: Option<Log>,
@@ -160,6 +161,14 @@ struct Route {
     to: OneOrMany,
     proxy: String,
     proxy_password_file: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its shape counts")]
+struct Tunnel {
+    allow: Option<OneOrMany>,
+    deny: Option<OneOrMany>,
 }
 
 #[derive(JsonSchema)]

@@ -1,0 +1,259 @@
+//! Where clients may be let out: by the name that they ask for, and by the address that it leads to.
+//!
+//! A gateway stands where its clients can't go. What it can reach for them and they can't reach themselves (its own services,
+//! the metadata of its cloud) must stay out of their reach: that is server-side request forgery otherwise, whatever the rules say.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::config::Exits;
+use crate::name::Authority;
+
+/// On whose behalf a way is opened.
+#[derive(Clone, Copy, Debug)]
+pub enum Errand<'e> {
+    /// namewall's own, or to a host of ours: where it leads is the config's word.
+    Own,
+    /// A client's.
+    Client {
+        /// Where clients may be let out.
+        exits: &'e Exits,
+        /// Whether the client is on this machine.
+        is_local: bool,
+    },
+}
+
+/// Why a client is not let out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The config denies it.
+    #[error("{0} is denied by `deny` below `[tunnel]`")]
+    Denied(Authority),
+    /// The config doesn't allow it.
+    #[error("{0} is not in `allow` below `[tunnel]`")]
+    NotAllowed(Authority),
+    /// It leads to where no client has anything to do.
+    #[error("{to} leads to {address}, {what}, where this proxy lets nobody out")]
+    OffLimits {
+        /// What was asked for.
+        to: Authority,
+        /// What it leads to.
+        address: IpAddr,
+        /// What that is.
+        what: &'static str,
+    },
+}
+
+impl Exits {
+    /// Whether anything can come of `to`, before it is looked up.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn by_name(&self, to: &Authority) -> Result<(), Refused> {
+        if self.deny.cover(to) {
+            return Err(Refused::Denied(to.clone()));
+        }
+        match &self.allow {
+            Some(allow) if !allow.cover(to) && (to.host.ip().is_some() || !allow.have_networks()) => {
+                Err(Refused::NotAllowed(to.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a client may be let out to `address`, to which `to` leads.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn by_address(&self, to: &Authority, address: IpAddr, is_local: bool) -> Result<(), Refused> {
+        let address = address.to_canonical();
+        if let Some(what) = off_limits(address, is_local) {
+            return Err(Refused::OffLimits { to: to.clone(), address, what });
+        }
+        let reached = Authority { host: address.into(), port: to.port };
+        if self.deny.cover(&reached) {
+            return Err(Refused::Denied(to.clone()));
+        }
+        match &self.allow {
+            Some(allow) if !allow.cover(to) && !allow.cover(&reached) => Err(Refused::NotAllowed(to.clone())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Errand<'_> {
+    /// Whether anything can come of `to`, before it is looked up.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn by_name(&self, to: &Authority) -> Result<(), Refused> {
+        match self {
+            Self::Own => Ok(()),
+            Self::Client { exits, is_local } => {
+                exits.by_name(to)?;
+                // Behind a parent proxy nothing but the name is known.
+                to.host.ip().map_or(Ok(()), |address| exits.by_address(to, address, *is_local))
+            }
+        }
+    }
+
+    /// Those of `addresses`, to which `to` leads, that may be dialled; there is one at least.
+    ///
+    /// # Errors
+    /// [`Refused`], of the last one.
+    pub fn permitted(&self, to: &Authority, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {
+        let Self::Client { exits, is_local } = self else { return Ok(addresses) };
+        let mut refused = None;
+        let mut permitted = addresses;
+        permitted.retain(|address| match exits.by_address(to, *address, *is_local) {
+            Ok(()) => true,
+            Err(why) => {
+                refused = Some(why);
+                false
+            }
+        });
+        match refused {
+            Some(why) if permitted.is_empty() => Err(why),
+            _ => Ok(permitted),
+        }
+    }
+}
+
+/// Where a cloud answers whoever asks from a machine with that machine's credentials, beside the link-local addresses.
+const METADATA: [IpAddr; 4] = [
+    // Alibaba Cloud, Azure's host, Oracle Cloud.
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    // AWS over IPv6.
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// What `address` is, if nobody is let out there.
+fn off_limits(address: IpAddr, is_local: bool) -> Option<&'static str> {
+    let address = unwrapped(address);
+    if METADATA.contains(&address) {
+        return Some("the metadata service of a cloud");
+    }
+    let (link_local, broadcast) = match address {
+        IpAddr::V4(v4) => (v4.is_link_local(), v4.is_broadcast()),
+        IpAddr::V6(v6) => (v6.is_unicast_link_local(), false),
+    };
+    match () {
+        () if link_local => Some("a link-local address"),
+        () if address.is_multicast() || broadcast => Some("an address of many"),
+        // What listens here for this machine alone is this machine's.
+        () if (address.is_loopback() || address.is_unspecified()) && !is_local => Some("the proxy's own machine"),
+        () => None,
+    }
+}
+
+/// The IPv4 address that an IPv6 one is made of, where a translator would reach it (RFC 6052, RFC 3056).
+fn unwrapped(address: IpAddr) -> IpAddr {
+    const NAT64: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
+    let IpAddr::V6(v6) = address else { return address };
+    let octets = v6.octets();
+    let four = |from: usize| match octets.get(from..from + 4) {
+        Some(&[a, b, c, d]) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+        _ => address,
+    };
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] if v6 != NAT64 => four(12),
+        [0x2002, ..] => four(2),
+        // The old way to write it (RFC 4291 section 2.5.5.1); `::` and `::1` are themselves.
+        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => four(12),
+        _ => address,
+    }
+}
+
+/// Whether a client at `address` is on this machine.
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
+    let address = IpNet::from(address.to_canonical());
+    let loopback =
+        [Ipv4Net::new(Ipv4Addr::LOCALHOST, 8).map(IpNet::V4), Ipv6Net::new(Ipv6Addr::LOCALHOST, 128).map(IpNet::V6)];
+    loopback.into_iter().flatten().any(|network| network.trunc().contains(&address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Destinations;
+
+    fn to(text: &str) -> Authority {
+        text.parse().unwrap()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn nobody_is_let_out_to_what_is_the_machines() {
+        let exits = Exits { allow: Some("*".parse().unwrap()), deny: Destinations::default() };
+        for address in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "fe80::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "168.63.129.16",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::",
+            "::169.254.169.254",
+            "224.0.0.1",
+            "255.255.255.255",
+            "ff02::1",
+        ] {
+            for is_local in [true, false] {
+                let refused = exits.by_address(&to("evil.example:80"), ip(address), is_local);
+                assert!(matches!(refused, Err(Refused::OffLimits { .. })), "{address}");
+            }
+        }
+        for own in ["127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
+            assert!(exits.by_address(&to("evil.example:80"), ip(own), false).is_err(), "{own}");
+            assert!(exits.by_address(&to("evil.example:80"), ip(own), true).is_ok(), "{own}");
+        }
+        for other in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fd00::1"] {
+            assert!(exits.by_address(&to("a.example:80"), ip(other), false).is_ok(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_denied_beats_what_is_allowed_by_name_and_by_address() {
+        let exits = Exits {
+            allow: Some("corp.example, 10.0.0.0/8, *:8443".parse().unwrap()),
+            deny: "secret.corp.example, 10.9.0.0/16".parse().unwrap(),
+        };
+        let refused = |name: &str, address: &str| {
+            exits.by_name(&to(name)).and_then(|()| exits.by_address(&to(name), ip(address), false)).err()
+        };
+        assert_eq!(refused("a.corp.example:443", "192.0.2.1"), None);
+        assert_eq!(refused("elsewhere.example:443", "10.1.2.3"), None, "it leads to where one may go");
+        assert_eq!(refused("elsewhere.example:8443", "192.0.2.1"), None);
+        assert_eq!(refused("10.1.2.3:22", "10.1.2.3"), None);
+        for (name, address) in [("secret.corp.example:443", "10.1.2.3"), ("a.corp.example:443", "10.9.2.3")] {
+            assert!(matches!(refused(name, address), Some(Refused::Denied(_))), "{name} {address}");
+        }
+        for (name, address) in [("elsewhere.example:443", "192.0.2.1"), ("192.0.2.1:443", "192.0.2.1")] {
+            assert!(matches!(refused(name, address), Some(Refused::NotAllowed(_))), "{name} {address}");
+        }
+        // Without a network that it may lead to, a name is not even looked up.
+        let names = Exits { allow: Some("corp.example".parse().unwrap()), ..Exits::default() };
+        assert!(names.by_name(&to("elsewhere.example:443")).is_err());
+        assert!(Exits::default().by_name(&to("elsewhere.example:443")).is_ok());
+    }
+
+    #[test]
+    fn of_several_addresses_the_good_ones_are_left() {
+        let errand = Errand::Client { exits: &Exits::default(), is_local: false };
+        let permitted =
+            |addresses: &[&str]| errand.permitted(&to("a.example:1"), addresses.iter().map(|a| ip(a)).collect());
+        assert_eq!(permitted(&["169.254.169.254", "192.0.2.1"]), Ok(vec![ip("192.0.2.1")]));
+        assert!(permitted(&["169.254.169.254"]).is_err());
+        assert_eq!(Errand::Own.permitted(&to("a.example:1"), vec![ip("127.0.0.1")]), Ok(vec![ip("127.0.0.1")]));
+        assert!(is_local(ip("127.1.2.3")) && is_local(ip("::1")) && !is_local(ip("10.0.0.1")));
+    }
+}
