@@ -56,9 +56,10 @@ pub(super) fn look_at(settings: &Settings) -> Look {
     Look::at(files(settings))
 }
 
-/// The files that `settings` were read from.
+/// The files that `settings` were read from, that of the users among them.
 fn files(settings: &Settings) -> Vec<PathBuf> {
-    settings.files().iter().chain(settings.watched()).chain(settings.folders()).cloned().collect()
+    let users = settings.users.as_ref().map(|file| &file.path);
+    settings.files().iter().chain(users).chain(settings.watched()).chain(settings.folders()).cloned().collect()
 }
 
 fn today() -> Date {

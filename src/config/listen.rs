@@ -25,9 +25,10 @@ pub(super) fn addresses(
     let listen = document.raw.listen.as_ref();
     let written = listen.and_then(|listen| listen.get_ref().addr.as_ref());
     let of_file = written.map(|addr| of_file(addr, mistakes));
+    let says_whom = |listen: &RawListen| listen.allow.is_some() || listen.users.is_some();
     // What couldn't be read of `[listen]` may well have been the `allow` that is missed here.
     let open = !variables.allow.is_empty()
-        || listen.is_some_and(|listen| listen.get_ref().allow.is_some() || !document.is_whole(listen));
+        || listen.is_some_and(|listen| says_whom(listen.get_ref()) || !document.is_whole(listen));
     let of_environment = parsed(variables.listen.iter().map(|text| (text.get_ref().as_str(), text.span())), mistakes);
     if overrides.listen.is_empty() {
         let (addresses, exposed): (_, fn(&SocketAddr) -> Wrong) = if variables.listen.is_empty() {
@@ -58,25 +59,39 @@ pub(super) fn admin(
     overrides.admin.or(of_environment).or(of_file)
 }
 
-/// The networks whose clients are served: those of this machine unless others are listed.
-pub(super) fn allow(listen: Option<&RawListen>, variables: &Variables, mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
+/// The networks whose clients are served, and those whose clients the admin listener answers: if none are listed, those of
+/// this machine; but users may come from anywhere, since they are asked for their names.
+pub(super) fn allow(
+    listen: Option<&RawListen>,
+    variables: &Variables,
+    mistakes: &mut Mistakes<'_>,
+) -> (Vec<IpNet>, Vec<IpNet>) {
     let of_file = allow_of_file(listen, mistakes);
     let of_environment = networks(&variables.allow, mistakes);
-    if variables.allow.is_empty() { of_file } else { of_environment }
+    let listed = if variables.allow.is_empty() { of_file } else { Some(of_environment) };
+    match listed {
+        Some(listed) => (listed.clone(), listed),
+        None if listen.is_some_and(|listen| listen.users.is_some()) => (everywhere(), loopback()),
+        None => (loopback(), loopback()),
+    }
 }
 
-fn allow_of_file(listen: Option<&RawListen>, mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
-    let Some(written) = listen.and_then(|listen| listen.allow.as_ref()) else { return loopback() };
+fn allow_of_file(listen: Option<&RawListen>, mistakes: &mut Mistakes<'_>) -> Option<Vec<IpNet>> {
+    let written = listen.and_then(|listen| listen.allow.as_ref())?;
     if written.get_ref().is_empty() {
         let help = "list a network, or leave the key out for the clients of this machine";
         mistakes.report(&written.span(), Wrong::new("an empty `allow` serves nobody", help));
     }
-    networks(written.get_ref(), mistakes)
+    Some(networks(written.get_ref(), mistakes))
 }
 
 fn networks(texts: &[Text], mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
     let network = |text: &Text| mistakes.keep(&text.span(), value::network(text.get_ref()));
     texts.iter().filter_map(network).collect()
+}
+
+fn everywhere() -> Vec<IpNet> {
+    vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())]
 }
 
 /// The networks of the machine itself.
@@ -118,8 +133,14 @@ fn is_loopback(address: &SocketAddr) -> bool {
 }
 
 fn exposed_in_file(address: &SocketAddr) -> Wrong {
-    let help = "say below `[listen]` whom to serve, such as `allow = [\"10.0.0.0/8\"]`, or listen on `127.0.0.1` alone";
-    Wrong::new(format!("`{address}` can be reached from other machines, and `allow` doesn't say from which"), help)
+    let help = "say below `[listen]` whom to serve, such as `allow = [\"10.0.0.0/8\"]` or `users = \"/etc/namewall/users\"`, \
+                or listen on `127.0.0.1` alone";
+    Wrong::new(
+        format!(
+            "`{address}` can be reached from other machines, and neither `allow` nor `users` says whose clients are served"
+        ),
+        help,
+    )
 }
 
 fn exposed_in_environment(address: &SocketAddr) -> Wrong {

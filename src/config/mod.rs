@@ -22,6 +22,7 @@ pub mod snippet;
 mod source;
 mod sources;
 mod structure;
+mod users;
 mod value;
 mod variables;
 
@@ -34,6 +35,7 @@ pub use lint::{Level, Lint, LintKind};
 pub use secret::Secret;
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
+pub use users::UsersFile;
 
 #[cfg(test)]
 mod tests;

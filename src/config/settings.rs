@@ -16,6 +16,7 @@ use super::include::Gathered;
 use super::inventory::InventorySource;
 use super::kept::{self, KeptList};
 use super::snippet::ConfigError;
+use super::users::UsersFile;
 use super::variables::Variables;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
@@ -33,6 +34,10 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// Networks whose clients are served.
     pub allow: Vec<IpNet>,
+    /// Networks whose clients may ask the admin listener, which asks nobody for a name.
+    pub admin_allow: Vec<IpNet>,
+    /// Who may use the proxy, by name and password; `None` asks nobody.
+    pub users: Option<UsersFile>,
     /// How long running requests may finish after SIGTERM.
     pub drain: Duration,
     /// Where the certificate authority is.

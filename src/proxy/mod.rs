@@ -1,5 +1,6 @@
 //! The proxy itself: connections in, requests judged, answers filtered.
 
+mod auth;
 mod body;
 mod cache;
 mod coding;
@@ -29,6 +30,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+use self::auth::Gate;
 use self::cache::Pages;
 pub(crate) use self::exchange::GREETING;
 use self::fetch::Fetcher;
@@ -39,7 +41,7 @@ use crate::config::{Assertion, Settings};
 use crate::inventory::Inventories;
 use crate::net::dial::Dialer;
 use crate::net::listen::{Admission, BindError, Listener};
-use crate::policy::{CompileError, Policy};
+use crate::policy::{Asker, CompileError, Policies, Policy};
 use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
@@ -63,7 +65,7 @@ pub struct Proxy {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    policy: ArcSwap<Policy>,
+    policies: ArcSwap<Policies>,
     pub(crate) authority: InForce,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
@@ -72,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) inventories: Inventories,
     pub(crate) claimed: Told,
     pub(crate) fetcher: Fetcher,
+    /// Who is served by name; `None` asks nobody.
+    gate: Option<Gate>,
     leaves: Leaves,
     dialer: Arc<Dialer>,
     upstream: Upstream,
@@ -96,14 +100,24 @@ const ROOMS: usize = 4096;
 const CALLS: usize = 32;
 
 impl Shared {
-    /// The policy in force now.
+    /// The policy in force now, with all its rules, whoever they are for.
     pub(crate) fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+        Arc::clone(self.policies.load().whole())
+    }
+
+    /// The policy in force now for `asker`.
+    pub(crate) fn policy_for(&self, asker: &Asker<'_>) -> Arc<Policy> {
+        self.policies.load().for_asker(asker)
+    }
+
+    /// Whether `policy` is in force now for somebody.
+    pub(crate) fn is_in_force(&self, policy: &Arc<Policy>) -> bool {
+        self.policies.load().holds(policy)
     }
 
     /// Puts `policy` in force for the requests that begin from now on. What was filtered before is forgotten.
     pub(crate) fn put_in_force(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        self.policies.store(Arc::new(Policies::new(policy)));
         self.pages.clear();
     }
 
@@ -123,6 +137,9 @@ pub enum StartError {
     /// An address can't be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Nobody could be told from anybody.
+    #[error("this machine gives no random numbers")]
+    NoChance,
     /// A file can't be written.
     #[error("cannot write {}: {cause}", path.display())]
     File {
@@ -160,11 +177,15 @@ impl Proxy {
         let decisions = Decisions::open(path, Arc::clone(&metrics), &tasks)
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
+        let gate = match &settings.users {
+            Some(file) => Some(Gate::new(file).ok_or(StartError::NoChance)?),
+            None => None,
+        };
         let own: Vec<SocketAddr> = addresses.iter().copied().chain(admin_address).collect();
         let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), own));
         let upstream = Upstream::new(&dialer, &tls);
         let admission = Admission::new(&settings.allow);
-        let policy = ArcSwap::from_pointee(policy);
+        let policies = ArcSwap::from_pointee(Policies::new(policy));
         let large_pages = Semaphore::new(LARGE_PAGES);
         let rooms = Arc::new(Semaphore::new(ROOMS));
         let calls = Arc::new(Semaphore::new(CALLS));
@@ -176,12 +197,13 @@ impl Proxy {
             claimed: Told::default(),
             fetcher,
             settings,
-            policy,
+            policies,
             authority,
             metrics,
             decisions,
             standing: Standing::default(),
             tasks,
+            gate,
             leaves,
             dialer,
             upstream,
@@ -200,7 +222,7 @@ impl Proxy {
         if let Some(listener) = admin {
             let serving = crate::admin::Admin::new(Arc::clone(&shared), addresses.clone());
             // Places of its own: a full proxy must still say that it lives.
-            let admission = Admission::new(&shared.settings.allow);
+            let admission = Admission::new(&shared.settings.admin_allow);
             shared.tasks.spawn_until_abort(crate::admin::accept_all(listener, serving, admission));
         }
         Ok(Self { shared, addresses, admin: admin_address, ca, bundle })
@@ -254,6 +276,10 @@ impl Proxy {
     /// As [`Proxy::set_policy`].
     pub fn accept_config(&self, settings: &Settings, policy: Policy) -> Result<(), CompileError> {
         self.put_in_force(policy, Some(&settings.assertions))?;
+        // Whether users are asked for at all is decided at the start, as is which networks may come.
+        if let Some((gate, file)) = self.shared.gate.as_ref().zip(settings.users.as_ref()) {
+            gate.change(file);
+        }
         self.shared.standing.accepted();
         self.shared.metrics.reloaded(true);
         Ok(())

@@ -38,5 +38,6 @@ mod rules;
 mod scan;
 mod shells;
 mod uploads;
+mod users;
 mod validators;
 mod xmlrpc;

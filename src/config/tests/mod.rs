@@ -22,10 +22,15 @@ fn environment() -> Environment {
 fn load_with(overrides: Overrides, text: &str) -> Result<Settings, ConfigError> {
     let cwd = TempDir::new().unwrap();
     fs::write(cwd.path().join("namewall.toml"), text).unwrap();
+    fs::write(cwd.path().join("users"), "ci:$2y$04$CkGmt0TpsIjhaxp2ZuMVPuEA45W.x/BbM24ouP37MXVchCtXNxP5S\n").unwrap();
+    fs::write(cwd.path().join("plain"), "\nci:secret\n").unwrap();
     let overrides = Overrides { config: Some("namewall.toml".into()), ..overrides };
     let cwd_name = cwd.path().display().to_string();
     Settings::load_from(&overrides, &environment(), cwd.path()).map_err(|error| {
-        assert!(!error.to_string().contains(&cwd_name) || text.contains("extra-roots"), "{error}");
+        assert!(
+            !error.to_string().contains(&cwd_name) || text.contains("extra-roots") || text.contains("users ="),
+            "{error}"
+        );
         error
     })
 }
