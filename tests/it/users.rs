@@ -9,6 +9,7 @@ use namewall::demo::standin::body::full;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::commands::{Shell, stderr, stdout};
 use crate::world::{Ask, JSON, World, proxy_authorization, pypi};
 
 /// `ci` and `dev` with the password `secret`: as `htpasswd -B` and as Python's argon2-cffi writes them.
@@ -245,6 +246,61 @@ async fn the_users_change_while_it_serves() {
     let policy = settings.policy(time::OffsetDateTime::now_utc().date()).unwrap();
     world.proxy.accept_config(&settings, policy).unwrap();
     assert!(world.connect("pypi.org:443").await.is_err());
+}
+
+fn shell() -> Shell {
+    let shell = Shell::new(&format!("[listen]\nusers = \"users\"\n{RULES}"));
+    std::fs::write(shell.path().join("users"), USERS).unwrap();
+    shell
+}
+
+#[test]
+fn explain_says_it_for_somebody() {
+    let shell = shell();
+    let said = |arguments: &[&str], code| {
+        let output = shell.run(&[&["explain"], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{}{}", stdout(&output), stderr(&output));
+        stdout(&output)
+    };
+    insta::assert_snapshot!(said(&["innocent", "acmetool", "acme-core"], 1));
+    insta::assert_snapshot!(said(&["--as-user", "ci-7", "innocent"], 1));
+    assert!(said(&["--as-user", "dev", "acmetool", "innocent"], 0).contains("everybody, except user:dev"));
+    assert!(said(&["--as-client", "192.0.2.7", "mixed"], 1).contains("192.0.2.0/24"));
+    let json: serde_json::Value = serde_json::from_str(&said(&["--json", "innocent"], 0)).unwrap();
+    assert_eq!((&json[0]["verdict"], &json[0]["for"]), (&"allowed".into(), &serde_json::Value::Null));
+    assert_eq!(json[0]["for_others"]["for"], "user:ci*");
+    let json: serde_json::Value = serde_json::from_str(&said(&["--json", "--as-user", "ci", "innocent"], 1)).unwrap();
+    assert_eq!((&json[0]["verdict"], &json[0]["for"]), (&"protected".into(), &"user:ci*".into()));
+}
+
+#[test]
+fn a_preview_is_of_all_rules_or_of_somebodys() {
+    let shell = shell();
+    let hidden = |arguments: &[&str]| {
+        let output = shell.piped(
+            &[&["check", "--format", "json", "--preview", "-"], arguments].concat(),
+            "innocent\nmixed\nacmetool\n",
+        );
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["preview"]["hidden"].as_u64().unwrap()
+    };
+    assert_eq!((hidden(&[]), hidden(&["--as-user", "ci"]), hidden(&["--as-user", "dev"])), (3, 2, 0));
+}
+
+#[test]
+fn env_names_who_asks() {
+    let shell = shell();
+    let output = shell.run(&["env"]);
+    assert!(output.status.success() && stderr(&output).contains("NAME:PASSWORD@"), "{}", stderr(&output));
+    let output = shell.run(&["env", "--proxy", "http://j\u{fc}rgen:p@1@gateway.example:80", "--format", "json"]);
+    let variables: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(variables["HTTPS_PROXY"], "http://j%C3%BCrgen:p%401@gateway.example:80");
+    assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+    let output = shell.run(&["env", "--proxy", "http://ci:hunter/2@gateway.example"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("%2F"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("hunter"), "{}", stderr(&output));
+    let output = shell.run(&["env", "--proxy", "ftp://ci:hunter2@gateway.example"]);
+    assert!(output.status.code() == Some(2) && !stderr(&output).contains("hunter2"), "{}", stderr(&output));
 }
 
 /// All of them at once.
