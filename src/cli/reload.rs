@@ -184,6 +184,7 @@ impl<'p> Keeper<'p> {
 
 fn load(overrides: &Overrides, running: &Settings, today: Date) -> Result<(Settings, Policy), Failure> {
     let settings = Settings::load(overrides)?;
+    settings.knows_users().map_err(|unreadable| Failure::Usage(unreadable.to_string()))?;
     if let Some(doubt) = doubt(&settings, running) {
         return Err(Failure::Usage(doubt));
     }

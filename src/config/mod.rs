@@ -35,7 +35,7 @@ pub use lint::{Level, Lint, LintKind};
 pub use secret::Secret;
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
-pub use users::UsersFile;
+pub use users::{UnreadableUsers, UsersFile};
 
 #[cfg(test)]
 mod tests;

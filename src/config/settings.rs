@@ -16,7 +16,7 @@ use super::include::Gathered;
 use super::inventory::InventorySource;
 use super::kept::{self, KeptList};
 use super::snippet::ConfigError;
-use super::users::UsersFile;
+use super::users::{UnreadableUsers, UsersFile};
 use super::variables::Variables;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
@@ -223,6 +223,14 @@ impl Settings {
             }
         };
         self.inventories.iter().map(read).collect()
+    }
+
+    /// Whether who the users are is known, if there are to be any.
+    ///
+    /// # Errors
+    /// [`UnreadableUsers`]: a proxy that can't read its users serves nobody.
+    pub fn knows_users(&self) -> Result<(), UnreadableUsers> {
+        self.users.as_ref().map_or(Ok(()), |file| file.users.clone().map(drop))
     }
 
     /// Where what is learnt is kept: beside the authority, if its folder is ours.

@@ -1,5 +1,6 @@
 //! Reads the file that `users` of `[listen]` names, and says what is wrong with it where the config names it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,14 +14,22 @@ use crate::users::Users;
 const LARGEST: u64 = 16 << 20;
 
 /// The users, and the file that they are in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct UsersFile {
     /// The file.
     pub path: PathBuf,
-    /// Who is in it.
-    pub users: Arc<Users>,
+    /// Who is in it; or why that is unknown, where whoever asks may not read it: nobody but the proxy has to.
+    pub users: Result<Arc<Users>, UnreadableUsers>,
     /// Whether others than its owner and group may read it.
     pub exposed: bool,
+}
+
+/// The users file may be read by others alone.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot read the users file `{}`: {cause}", path.display())]
+pub struct UnreadableUsers {
+    path: PathBuf,
+    cause: Arc<io::Error>,
 }
 
 /// The users that the config asks for, if it does so.
@@ -38,6 +47,10 @@ fn read(path: PathBuf) -> Result<UsersFile, Wrong> {
             let help = format!("make it with `htpasswd -B -c {shown} alice`");
             return Err(Wrong::new(format!("there is no file `{shown}`"), help));
         }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let users = Err(UnreadableUsers { path: path.clone(), cause: error.into() });
+            return Ok(UsersFile { path, users, exposed: false });
+        }
         Err(error) => {
             let help = "the users file is text in UTF-8 that namewall's user may read";
             return Err(Wrong::new(format!("cannot read `{shown}`: {error}"), help));
@@ -48,7 +61,7 @@ fn read(path: PathBuf) -> Result<UsersFile, Wrong> {
         let help = error.help.replace("FILE", &shown.to_string());
         Wrong::new(format!("{shown}{line}: {}", error.message), help)
     })?;
-    Ok(UsersFile { exposed: is_exposed(&path), users: users.into(), path })
+    Ok(UsersFile { exposed: is_exposed(&path), users: Ok(users.into()), path })
 }
 
 #[cfg(unix)]

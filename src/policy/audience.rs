@@ -96,15 +96,27 @@ impl Audience {
     /// Whether it names a user.
     #[must_use]
     pub fn names_users(&self) -> bool {
-        self.only.iter().chain(&self.except).any(|who| matches!(who, Who::User(_)))
+        self.only.iter().chain(&self.except).any(Who::is_user)
     }
 }
 
 impl Who {
+    /// Whether it is about users.
+    #[must_use]
+    pub const fn is_user(&self) -> bool {
+        matches!(self, Self::User(_))
+    }
+
+    /// Whether it is about the user of this name.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        matches!(self, Self::User(pattern) if is_like(pattern, name))
+    }
+
     fn is(&self, asker: &Asker<'_>) -> bool {
         match self {
             Self::Network(network) => network.contains(&asker.client),
-            Self::User(pattern) => asker.user.is_some_and(|name| is_like(pattern, name)),
+            Self::User(_) => asker.user.is_some_and(|name| self.is_named(name)),
         }
     }
 }

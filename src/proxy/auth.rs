@@ -9,7 +9,7 @@ use http::{Request, Response, StatusCode};
 use tracing::{debug, info, warn};
 
 use super::body::Body;
-use super::reply;
+use super::{StartError, reply};
 use crate::config::UsersFile;
 use crate::telemetry::metrics::{AuthResult, Metrics};
 use crate::users::{Credentials, Outcome, Users, Verifier};
@@ -25,22 +25,25 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Serves those of `file`; `None` if the machine has no random numbers.
-    pub(super) fn new(file: &UsersFile) -> Option<Self> {
+    /// Serves those of `file`.
+    pub(super) fn new(file: &UsersFile) -> Result<Self, StartError> {
         tell_of_exposure(file);
-        let verifier = Verifier::new().ok()?;
-        Some(Self { users: ArcSwap::new(Arc::clone(&file.users)), verifier })
+        let users = file.users.clone()?;
+        let verifier = Verifier::new().map_err(|_unspecified| StartError::NoChance)?;
+        Ok(Self { users: ArcSwap::new(users), verifier })
     }
 
     /// Serves those of `file` from now on. Tunnels that are open stay so.
     pub(super) fn change(&self, file: &UsersFile) {
-        if **self.users.load() == *file.users {
+        // A config whose users can't be read is refused before.
+        let Ok(users) = &file.users else { return };
+        if **self.users.load() == **users {
             return;
         }
         tell_of_exposure(file);
-        self.users.store(Arc::clone(&file.users));
+        self.users.store(Arc::clone(users));
         self.verifier.forget();
-        info!(users = file.users.len(), "the users have changed");
+        info!(users = users.len(), "the users have changed");
     }
 
     /// The user whose request this is, or the answer that it gets instead. Takes the credentials off.
@@ -77,7 +80,7 @@ impl Gate {
                 (AuthResult::Busy, Err(later("auth-busy", detail, "1")))
             }
             Outcome::Limited => {
-                warn!(%client, "a client has tried too many names and passwords that are wrong");
+                debug!(%client, "a client has tried too many names and passwords that are wrong");
                 let detail = "too many names and passwords from this address were wrong; try again in a minute";
                 (AuthResult::Limited, Err(later("auth-limited", detail, "60")))
             }

@@ -37,7 +37,7 @@ use self::fetch::Fetcher;
 use self::upstream::Upstream;
 use crate::claimed::watch::Told;
 use crate::config::reload::Look;
-use crate::config::{Assertion, Settings};
+use crate::config::{Assertion, Settings, UnreadableUsers};
 use crate::inventory::Inventories;
 use crate::net::dial::Dialer;
 use crate::net::listen::{Admission, BindError, Listener};
@@ -137,6 +137,9 @@ pub enum StartError {
     /// An address can't be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// It is unknown who is to be served.
+    #[error(transparent)]
+    Users(#[from] UnreadableUsers),
     /// Nobody could be told from anybody.
     #[error("this machine gives no random numbers")]
     NoChance,
@@ -178,7 +181,7 @@ impl Proxy {
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
         let gate = match &settings.users {
-            Some(file) => Some(Gate::new(file).ok_or(StartError::NoChance)?),
+            Some(file) => Some(Gate::new(file)?),
             None => None,
         };
         let own: Vec<SocketAddr> = addresses.iter().copied().chain(admin_address).collect();

@@ -58,6 +58,11 @@ impl Users {
         self.names.is_empty()
     }
 
+    /// Their names, in the order of the file.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     /// The user of this name, and the hash of the password.
     fn find(&self, name: &str) -> Option<(&Arc<str>, &Hash)> {
         self.by_name.get_key_value(name)

@@ -236,7 +236,7 @@ async fn the_users_change_while_it_serves() {
     assert!(world.connect_with("pypi.org:443", &new).await.is_err());
     let mut settings = world.proxy.settings().clone();
     let file = settings.users.as_mut().unwrap();
-    file.users = namewall::users::Users::parse(CHANGED).unwrap().into();
+    file.users = Ok(namewall::users::Users::parse(CHANGED).unwrap().into());
     let policy = settings.policy(time::OffsetDateTime::now_utc().date()).unwrap();
     world.proxy.accept_config(&settings, policy).unwrap();
     assert!(world.connect_with("pypi.org:443", &old).await.is_err());

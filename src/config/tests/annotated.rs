@@ -76,6 +76,6 @@ fn the_annotated_default_is_valid_with_everything_switched_on() {
     assert_eq!(settings.rules[0].mode, Mode::Enforce);
     assert!(!settings.rules[0].everything);
     assert_eq!(settings.assertions.len(), 4);
-    assert_eq!(settings.users.unwrap().users.len(), 1);
+    assert_eq!(settings.users.unwrap().users.unwrap().len(), 1);
     assert_eq!(settings.rules[0].audience.to_string(), "10.1.0.0/16, user:ci, user:deploy-*, except user:release-bot");
 }

@@ -138,7 +138,7 @@ fn users_may_come_from_anywhere_and_only_they() {
     assert_eq!((&anywhere.admin_allow, &here.admin_allow), (&here.allow, &here.allow));
     let both = load("[listen]\nusers = \"users\"\nallow = [\"10.0.0.0/8\"]\n").unwrap();
     assert_eq!((both.allow.len(), both.admin_allow), (1, both.allow));
-    assert!(here.users.is_none() && both.users.unwrap().users.len() == 1);
+    assert!(here.users.is_none() && both.users.unwrap().users.unwrap().len() == 1);
 }
 
 #[test]

@@ -237,7 +237,8 @@ impl Exchange {
         };
         match found {
             Some((name, found)) => self.tell_denied(&name, &found, reply::refused(&name, &found)),
-            None => reply::greeting(policy.fingerprint()),
+            // That of all rules, whoever they are for: `doctor` compares it with what the config says.
+            None => reply::greeting(self.shared.policy().fingerprint()),
         }
     }
 
