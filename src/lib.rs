@@ -22,7 +22,7 @@
 //! two and is where a byte leaves. [`name`], [`policy`] and [`pypi`] know no socket and no clock.
 //!
 //! Imports run downwards only: `cli` → `clients`, `admin`, `demo`, `inventory`, `claimed` → `proxy` → `net`, `tls`, `telemetry` → `config` →
-//! `pypi`, `policy` → `name`.
+//! `pypi`, `policy`, `users` → `name`.
 
 mod admin;
 mod claimed;
@@ -42,3 +42,4 @@ mod shown;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
+pub mod users;

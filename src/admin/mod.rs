@@ -116,7 +116,7 @@ pub(crate) async fn accept_all(listener: Listener, admin: Admin) {
     loop {
         let (stream, peer) = listener.accept().await;
         let address = peer.ip().to_canonical();
-        if !admin.shared.settings.allow.iter().any(|network| network.contains(&address)) {
+        if !admin.shared.settings.admin_allow.iter().any(|network| network.contains(&address)) {
             warn!(client = %address, "refused a client of the admin listener: no `listen.allow` network holds it");
         } else if let Ok(seat) = crowd.enter() {
             admin.shared.tasks.spawn_until_abort(serve(stream, seat, admin.clone()));

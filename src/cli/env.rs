@@ -7,6 +7,7 @@ use super::{Common, Failure, Outcome, tell_of_own};
 use crate::clients::env::{Format, Own, Target, prepare, print, print_undone, remembered, undone};
 use crate::config::environment::Environment;
 use crate::files::folder_of;
+use crate::shown::without_secrets;
 use crate::tls::CaError;
 use crate::tls::bundle::{SystemRoots, bundle_beside, bundle_for};
 
@@ -49,6 +50,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         (None, Some(address)) => format!("http://{address}"),
         (None, None) => return Err(Failure::Usage("the config has no listen address; name one with --proxy".into())),
     };
+    if settings.users.is_some() && !proxy.contains('@') {
+        console.error(
+            "namewall: the proxy asks for a name and a password: say them with --proxy http://NAME:PASSWORD@HOST:PORT",
+        );
+    }
     let hosts = settings.hosts();
     let (ca, usual) = settings.ca.public_files();
     let own = Own::of(&environment, folder_of(&usual));
@@ -85,13 +91,30 @@ fn is_readable(path: &Path) -> bool {
 
 /// A proxy URL that every client understands.
 fn checked(proxy: &str) -> Result<String, Failure> {
-    let usage = || Failure::Usage(format!("--proxy `{proxy}` is no proxy URL; write it as http://127.0.0.1:3128"));
+    let cut = proxy.split_once("://").and_then(|(_, rest)| rest.split_once(['/', '?', '#']));
+    if cut.is_some_and(|(_, behind)| behind.contains('@')) {
+        let hint = "--proxy: in a user's name or password, write `/` as %2F, `?` as %3F and `#` as %23";
+        return Err(Failure::Usage(hint.into()));
+    }
+    let shown = without_secrets(proxy);
+    let usage = || Failure::Usage(format!("--proxy `{shown}` is no proxy URL; write it as http://127.0.0.1:3128"));
     let url = url::Url::parse(proxy).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(usage)?;
     // A line break would end a line of the variables, and begin another.
     let is_odd = |letter: char| letter.is_whitespace() || letter.is_control();
     if url.host_str().is_none() || proxy.contains(is_odd) {
         Err(usage())
     } else {
-        Ok(proxy.trim_end_matches('/').to_owned())
+        Ok(encoded(&url, proxy.trim_end_matches('/')))
+    }
+}
+
+/// `proxy` with its user and password such as each client reads them: some take the first `@` for the end of them. What
+/// is behind them stays as it is, for clients differ in which port they take where none is written.
+fn encoded(url: &url::Url, proxy: &str) -> String {
+    let host = proxy.rsplit_once('@').map(|(_, host)| host);
+    match (host, url.username(), url.password()) {
+        (None, ..) | (_, "", None) => proxy.to_owned(),
+        (Some(host), name, None) => format!("{}://{name}@{host}", url.scheme()),
+        (Some(host), name, Some(password)) => format!("{}://{name}:{password}@{host}", url.scheme()),
     }
 }

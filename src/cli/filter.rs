@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use super::asker::As;
 use super::output::Console;
 use super::{Common, Failure, Outcome, asserted_policy, knows_enough};
 use crate::name::{ProjectName, Subject};
@@ -29,6 +30,8 @@ pub(super) struct Arguments {
     /// The project whose page it is
     #[arg(long, value_name = "NAME")]
     project: Option<ProjectName>,
+    #[command(flatten)]
+    asker: As,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,13 +45,15 @@ enum Kind {
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
-    let policy = asserted_policy(&common.settings()?)?;
+    let whole = asserted_policy(&common.settings()?)?;
+    let narrowed = arguments.asker.narrowed(&whole);
+    let policy = narrowed.as_ref().unwrap_or(&whole);
     if let Some(found) = arguments.project.as_ref().and_then(|p| policy.judge(Subject::Project(p.as_name())).protected)
     {
         console.error(format_args!("404: the project is protected by rule {}", found.rule.id));
         return Ok(Outcome::Finding);
     }
-    knows_enough(&policy)?;
+    knows_enough(policy)?;
     let mut input = io::stdin().lock();
     let mut first = [0];
     let length = input.read(&mut first)?;
@@ -62,9 +67,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let streamed = arguments.kind == Kind::Root
         && Representation::of_response(Some(&content_type)).is_ok_and(|received| !received.is_html());
     let filtered = if streamed {
-        filter_root(&mut input, wanted, &policy, console)
+        filter_root(&mut input, wanted, policy, console)
     } else {
-        filter_whole(&mut input, arguments, &content_type, wanted, &policy, console)
+        filter_whole(&mut input, arguments, &content_type, wanted, policy, console)
     };
     match filtered? {
         Ok(outcome) => Ok(outcome),

@@ -1,5 +1,6 @@
 //! The command line: one file a command; each turns its arguments into calls of the library, and prints.
 
+mod asker;
 mod ca;
 mod check;
 mod claimed;

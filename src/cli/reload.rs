@@ -56,9 +56,10 @@ pub(super) fn look_at(settings: &Settings) -> Look {
     Look::at(files(settings))
 }
 
-/// The files that `settings` were read from.
+/// The files that `settings` were read from, that of the users among them.
 fn files(settings: &Settings) -> Vec<PathBuf> {
-    settings.files().iter().chain(settings.watched()).chain(settings.folders()).cloned().collect()
+    let users = settings.users.as_ref().map(|file| &file.path);
+    settings.files().iter().chain(users).chain(settings.watched()).chain(settings.folders()).cloned().collect()
 }
 
 fn today() -> Date {
@@ -183,6 +184,7 @@ impl<'p> Keeper<'p> {
 
 fn load(overrides: &Overrides, running: &Settings, today: Date) -> Result<(Settings, Policy), Failure> {
     let settings = Settings::load(overrides)?;
+    settings.knows_users().map_err(|unreadable| Failure::Usage(unreadable.to_string()))?;
     if let Some(doubt) = doubt(&settings, running) {
         return Err(Failure::Usage(doubt));
     }

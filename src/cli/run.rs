@@ -58,6 +58,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     }
     // A private proxy has no admin listener; the config's is the long-running one's.
     settings.admin = None;
+    // The command is the only client, and has no name.
+    settings.users = None;
     // The command's own output is what people look at; the summary tells the rest.
     let verbosity = if common.verbose == 0 { Verbosity::Quiet } else { common.verbosity() };
     common.start_log(settings.log_format, verbosity, console);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::settings::Settings;
 use crate::name::{NameBuffer, NameRef, Subject};
-use crate::policy::{Match, Mode, Place, Policy};
+use crate::policy::{Match, Mode, Place, Policy, Somebody};
 
 /// One name of an `[[assert]]` table: what must be so under the rules, with its place for the message.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Assertion {
     pub written: String,
     /// Whether it must be protected, or allowed.
     pub protected: bool,
+    /// For whom; as long as nothing is said, for a client on this machine without a name.
+    pub asker: Somebody,
     /// Where it stands.
     pub place: Option<Place>,
 }
@@ -87,6 +89,8 @@ fn contradiction(assertion: &Assertion, policy: &Policy) -> Option<Found> {
     let Ok(name) = NameRef::fold(assertion.written.as_bytes(), &mut buffer) else {
         return assertion.protected.then_some(Found::NoRule);
     };
+    let narrowed = policy.narrowed_to(&assertion.asker.asks());
+    let policy = narrowed.as_ref().unwrap_or(policy);
     let verdict = policy.judge(Subject::Project(name));
     match (assertion.protected, verdict.protected, verdict.audited) {
         (true, Some(_), _) | (false, None, _) => None,
@@ -109,16 +113,19 @@ impl FailedAssertion {
     /// What was asserted, and what is so instead.
     #[must_use]
     pub fn message(&self) -> String {
-        let name = &self.assertion.written;
+        let Assertion { written: name, asker, .. } = &self.assertion;
+        let whom = if asker.is_anybody() { String::new() } else { format!(" for {asker}") };
         match &self.found {
-            Found::Protected(culprit) => format!("`{name}` is asserted to be allowed, but {culprit} protects it"),
+            Found::Protected(culprit) => format!("`{name}` is asserted to be allowed{whom}, but {culprit} protects it"),
             Found::OnlyAudited(culprit) => {
-                format!("`{name}` is asserted to be protected, but {culprit} only audits it")
+                format!("`{name}` is asserted to be protected{whom}, but {culprit} only audits it")
             }
             Found::OnlyReleases(culprit) => {
-                format!("`{name}` is asserted to be protected, but {culprit} hides only some of its releases")
+                format!("`{name}` is asserted to be protected{whom}, but {culprit} hides only some of its releases")
             }
-            Found::NoRule => format!("`{name}` is asserted to be protected, but no rule in force matches it"),
+            Found::NoRule => {
+                format!("`{name}` is asserted to be protected{whom}, but no rule in force matches it")
+            }
         }
     }
 
@@ -129,7 +136,7 @@ impl FailedAssertion {
             Found::Protected(_) => "add it to the rule's `except`, or narrow the pattern",
             Found::OnlyAudited(_) => "set the rule's `mode = \"enforce\"`",
             Found::OnlyReleases(_) => "take `versions` out of the rule, or write a rule for the whole project",
-            Found::NoRule => "add it to the `names` of a rule, and look at `except` and `expires`",
+            Found::NoRule => "add it to the `names` of a rule, and look at `except`, `expires` and `for`",
         }
     }
 
@@ -180,7 +187,8 @@ mod tests {
             Found::Protected(culprit) => Found::Protected(Culprit { place: place(7), ..culprit }),
             other => other,
         };
-        let assertion = Assertion { written: "Acme_SDK".to_owned(), protected, place: place(12) };
+        let asker = Somebody::default();
+        let assertion = Assertion { written: "Acme_SDK".to_owned(), protected, asker, place: place(12) };
         FailedAssertion { assertion, found }.to_string()
     }
 
@@ -205,7 +213,7 @@ error: `Acme_SDK` is asserted to be protected, but the pattern `acme-*` of rule 
         insta::assert_snapshot!(failed(true, Found::NoRule), @r#"
 error: `Acme_SDK` is asserted to be protected, but no rule in force matches it
  --> namewall.toml:12
-  = help: add it to the `names` of a rule, and look at `except` and `expires`
+  = help: add it to the `names` of a rule, and look at `except`, `expires` and `for`
 "#);
     }
 }

@@ -14,7 +14,7 @@ use super::settings::{CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::structure::{self, Document};
 use super::variables::Variables;
-use super::{claimed, exits, inventory, listen, parents, rules, schema, value};
+use super::{claimed, exits, inventory, listen, parents, rules, schema, users, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
@@ -38,7 +38,7 @@ pub(super) fn compile(
     if !document.readable {
         return Err(mistakes.into_error());
     }
-    report_unsupported(&document, &mut mistakes);
+    rules::report_strangers(&document, &mut mistakes);
     let table = document.raw.listen.as_ref().map(Spanned::get_ref);
     let log = &document.raw.log;
     let sites = sites(&document, &mut mistakes);
@@ -48,12 +48,14 @@ pub(super) fn compile(
     let of_environment = checked(variables.log_format.as_ref(), &mut mistakes, format);
     let ca = ca(&document, environment, &mut mistakes);
     let ca_of_environment = path(variables.ca_dir.as_ref(), &mut mistakes).map(CaSource::Dir);
-    let allow = listen::allow(table, variables, &mut mistakes);
+    let (allow, admin_allow) = listen::allow(table, variables, &mut mistakes);
     let settings = Settings {
         source: gathered.sources.config().path.clone(),
         listeners: listen::listeners(&document, variables, overrides, &allow, &mut mistakes),
         admin: listen::admin(table, variables, overrides, &mut mistakes),
         allow,
+        admin_allow,
+        users: users::users(table.and_then(|listen| listen.users.as_ref()), &mut mistakes),
         drain: table
             .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))
             .unwrap_or(DEFAULT_DRAIN),
@@ -100,15 +102,6 @@ pub(super) fn path(text: Option<&Text>, mistakes: &mut Mistakes<'_>) -> Option<P
     let sources = mistakes.source();
     let folder = text.map(|text| sources.folder(text.span().start)).unwrap_or_else(|| Path::new(""));
     checked(text, mistakes, |text| value::path(text, folder))
-}
-
-/// What the contract has and this version hasn't: a key that had no effect would be taken for a promise.
-fn report_unsupported(document: &Document, mistakes: &mut Mistakes<'_>) {
-    let listen = document.raw.listen.as_ref();
-    if let Some(users) = listen.and_then(|listen| listen.get_ref().users.as_ref()) {
-        let help = "list the networks of your clients instead: `allow = [\"10.0.0.0/8\"]`";
-        mistakes.report(&users.span(), Wrong::new("this version of namewall doesn't support `users` yet", help));
-    }
 }
 
 /// Where the CA is: in a folder of its own, or in the organisation's two files.

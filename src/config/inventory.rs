@@ -16,7 +16,7 @@ use super::snippet::{Mistakes, Wrong};
 use super::structure::Document;
 use super::{rules, schema, value};
 use crate::name::HostName;
-use crate::policy::{Inventory, Names, Pattern, Place, Rule};
+use crate::policy::{Audience, Inventory, Names, Pattern, Place, Rule};
 use crate::pypi::site::{Sites, site_of};
 
 const DEFAULT_REFRESH: Duration = Duration::from_secs(600);
@@ -40,6 +40,8 @@ pub struct InventorySource {
     pub on_missing: OnMissing,
     /// Names that are not protected, although the index serves them.
     pub except: Vec<Pattern>,
+    /// For whom they are protected.
+    pub audience: Audience,
     /// As whom it is asked.
     pub credentials: Credentials,
     /// Where it stands in the config.
@@ -111,6 +113,7 @@ impl InventorySource {
             except: self.except.clone(),
             reason: Some(REASON.to_owned()),
             private_index: Some(self.url.to_string()),
+            audience: self.audience.clone(),
             place: self.place.clone(),
             ..Rule::default()
         };
@@ -124,6 +127,7 @@ impl InventorySource {
         (&self.id, &self.url, self.refresh, self.on_missing, &self.credentials)
             == (&other.id, &other.url, other.refresh, other.on_missing, &other.credentials)
             && folded(self) == folded(other)
+            && self.audience == other.audience
     }
 }
 
@@ -209,6 +213,7 @@ fn source(
     });
     let refresh = raw.refresh.as_ref().and_then(|text| mistakes.keep(&text.span(), refresh(text.get_ref())));
     let except = rules::patterns(&raw.except, true, mistakes);
+    let audience = rules::audience(&raw.for_, &raw.except_for, mistakes);
     let place = Some(mistakes.source().place(table.span().start));
     let mut url = url;
     let credentials = credentials(raw, id.as_deref().unwrap_or_default(), url.as_mut(), environment, mistakes);
@@ -218,6 +223,7 @@ fn source(
         refresh: refresh.unwrap_or(DEFAULT_REFRESH),
         on_missing: on_missing.unwrap_or_default(),
         except,
+        audience,
         credentials,
         place,
     })

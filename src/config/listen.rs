@@ -37,9 +37,10 @@ pub(super) fn listeners(
 ) -> Vec<ListenerSettings> {
     let plain = |place: Place| ListenerSettings::plain(place, allow.to_vec());
     let listen = document.raw.listen.as_ref();
+    let says_whom = |listen: &RawListen| listen.allow.is_some() || listen.users.is_some();
     // What couldn't be read of `[listen]` may well have been the `allow` that is missed here.
     let open = !variables.allow.is_empty()
-        || listen.is_some_and(|listen| listen.get_ref().allow.is_some() || !document.is_whole(listen));
+        || listen.is_some_and(|listen| says_whom(listen.get_ref()) || !document.is_whole(listen));
     let of_file = of_file(document, allow, mistakes);
     let texts = variables.listen.iter().map(|text| (text.get_ref().as_str(), text.span()));
     let of_environment: Vec<_> = places(texts, mistakes)
@@ -85,6 +86,7 @@ fn of_table(
     allow: &[IpNet],
     mistakes: &mut Mistakes<'_>,
 ) -> Vec<Written> {
+    let listen = document.raw.listen.as_ref().map(Spanned::get_ref);
     let RawListener { addr, allow: own, cert, key, proxy_protocol, transparent } = table.get_ref();
     if addr.is_none() && document.is_whole(table) {
         let help = "write where it listens: `addr = \"0.0.0.0:3128\"`";
@@ -96,6 +98,11 @@ fn of_table(
     let transparent = transparent.as_ref().filter(|transparent| *transparent.get_ref());
     if let Some(transparent) = transparent {
         refuse_beside_transparent(transparent, cert.as_ref(), proxy_protocol.as_ref(), mistakes);
+        if own.is_none() && listen.is_some_and(|listen| listen.users.is_some() && listen.allow.is_none()) {
+            let help = "say here from which networks they come, such as `allow = [\"10.0.0.0/8\"]`";
+            let message = "clients that a firewall turns here can't be asked who they are";
+            mistakes.report(&transparent.span(), Wrong::new(message, help));
+        }
     }
     let balancers = proxy_protocol.as_ref().map(|written| {
         if written.get_ref().is_empty() {
@@ -161,15 +168,25 @@ pub(super) fn admin(
     overrides.admin.clone().or(of_environment).or(of_file)
 }
 
-/// The networks whose clients are served: those of this machine unless others are listed.
-pub(super) fn allow(listen: Option<&RawListen>, variables: &Variables, mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
+/// The networks whose clients are served, and those whose clients the admin listener answers: if none are listed, those of
+/// this machine; but users may come from anywhere, since they are asked for their names.
+pub(super) fn allow(
+    listen: Option<&RawListen>,
+    variables: &Variables,
+    mistakes: &mut Mistakes<'_>,
+) -> (Vec<IpNet>, Vec<IpNet>) {
     let of_file = allow_of_file(listen, mistakes);
     let of_environment = networks(&variables.allow, mistakes);
-    if variables.allow.is_empty() { of_file } else { of_environment }
+    let listed = if variables.allow.is_empty() { of_file } else { Some(of_environment) };
+    match listed {
+        Some(listed) => (listed.clone(), listed),
+        None if listen.is_some_and(|listen| listen.users.is_some()) => (everywhere(), loopback()),
+        None => (loopback(), loopback()),
+    }
 }
 
-fn allow_of_file(listen: Option<&RawListen>, mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
-    listen.and_then(|listen| listen.allow.as_ref()).map_or_else(loopback, |written| allowed(written, mistakes))
+fn allow_of_file(listen: Option<&RawListen>, mistakes: &mut Mistakes<'_>) -> Option<Vec<IpNet>> {
+    listen.and_then(|listen| listen.allow.as_ref()).map(|written| allowed(written, mistakes))
 }
 
 /// The networks of an `allow`.
@@ -184,6 +201,10 @@ fn allowed(written: &Spanned<Vec<Text>>, mistakes: &mut Mistakes<'_>) -> Vec<IpN
 fn networks(texts: &[Text], mistakes: &mut Mistakes<'_>) -> Vec<IpNet> {
     let network = |text: &Text| mistakes.keep(&text.span(), value::network(text.get_ref()));
     texts.iter().filter_map(network).collect()
+}
+
+fn everywhere() -> Vec<IpNet> {
+    vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())]
 }
 
 /// The networks of the machine itself.
@@ -214,8 +235,14 @@ fn places<'t>(
 }
 
 fn exposed_in_file(place: &Place) -> Wrong {
-    let help = "say below `[listen]` whom to serve, such as `allow = [\"10.0.0.0/8\"]`, or listen on `127.0.0.1` alone";
-    Wrong::new(format!("`{place}` can be reached from other machines, and `allow` doesn't say from which"), help)
+    let help = "say below `[listen]` whom to serve, such as `allow = [\"10.0.0.0/8\"]` or `users = \"/etc/namewall/users\"`, \
+                or listen on `127.0.0.1` alone";
+    Wrong::new(
+        format!(
+            "`{place}` can be reached from other machines, and neither `allow` nor `users` says whose clients are served"
+        ),
+        help,
+    )
 }
 
 fn exposed_in_environment(place: &Place) -> Wrong {

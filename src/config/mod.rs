@@ -25,6 +25,7 @@ pub mod snippet;
 mod source;
 mod sources;
 mod structure;
+mod users;
 mod value;
 mod variables;
 
@@ -40,6 +41,7 @@ pub use parents::{Parent, Parents, Scheme};
 pub use secret::Secret;
 pub use settings::{CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
+pub use users::{UnreadableUsers, UsersFile};
 
 #[cfg(test)]
 mod tests;

@@ -120,6 +120,9 @@ pub(super) struct RawProtect {
     pub(super) expires: Option<Spanned<RawDate>>,
     pub(super) mode: Option<Text>,
     pub(super) everything: bool,
+    #[serde(rename = "for")]
+    pub(super) for_: Vec<Text>,
+    pub(super) except_for: Vec<Text>,
 }
 
 /// `[[inventory]]`.
@@ -135,6 +138,9 @@ pub(super) struct RawInventory {
     pub(super) password_file: Option<Text>,
     pub(super) token_file: Option<Text>,
     pub(super) netrc: Option<Text>,
+    #[serde(rename = "for")]
+    pub(super) for_: Vec<Text>,
+    pub(super) except_for: Vec<Text>,
 }
 
 /// `[claimed]`.
@@ -151,6 +157,8 @@ pub(super) struct RawClaimed {
 pub(super) struct RawAssert {
     pub(super) protected: Vec<Text>,
     pub(super) allowed: Vec<Text>,
+    #[serde(rename = "for")]
+    pub(super) for_: Option<Text>,
 }
 
 /// `[[intercept]]`.

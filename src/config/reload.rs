@@ -111,6 +111,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("listen.addr", new.listeners != running.listeners),
         ("listen.admin", new.admin != running.admin),
         ("listen.allow", new.allow != running.allow),
+        ("listen.users", new.users.is_some() != running.users.is_some()),
         ("listen.drain", new.drain != running.drain),
         ("ca", new.ca != running.ca),
         ("upstream.proxy", new.parents != running.parents),

@@ -10,7 +10,8 @@ use super::raw::{RawAssert, RawProtect, Text};
 use super::snippet::{Mistakes, Wrong};
 use super::structure::Document;
 use super::value;
-use crate::policy::{FilePattern, Mode, Pattern, PatternError, Place, Rule};
+use crate::policy::audience::USER;
+use crate::policy::{Audience, FilePattern, Mode, Pattern, PatternError, Place, Rule};
 
 /// The id of the rule that `--protect` makes.
 pub(super) const COMMAND_LINE: &str = "command-line";
@@ -43,7 +44,9 @@ pub(super) fn rules(
 pub(super) fn assertions(document: &Document, mistakes: &mut Mistakes<'_>) -> Vec<Assertion> {
     let mut assertions = Vec::new();
     for table in &document.raw.assert {
-        let RawAssert { protected, allowed } = table.get_ref();
+        let RawAssert { protected, allowed, for_ } = table.get_ref();
+        let asker = for_.as_ref().and_then(|asker| mistakes.keep(&asker.span(), value::asker(asker.get_ref())));
+        let asker = asker.unwrap_or_default();
         if protected.is_empty() && allowed.is_empty() && document.is_whole(table) {
             let help = "add `protected = [\"acme-core\"]`, `allowed = [\"requests\"]`, or both";
             mistakes.report(&table.span(), Wrong::new("this `[[assert]]` asserts nothing", help));
@@ -52,7 +55,7 @@ pub(super) fn assertions(document: &Document, mistakes: &mut Mistakes<'_>) -> Ve
         for (name, protected) in listed {
             if let Some(written) = mistakes.keep(&name.span(), value::project(name.get_ref())) {
                 let place = Some(mistakes.source().place(name.span().start));
-                assertions.push(Assertion { written, protected, place });
+                assertions.push(Assertion { written, protected, asker: asker.clone(), place });
             }
         }
     }
@@ -112,8 +115,37 @@ fn rule(table: &Spanned<RawProtect>, whole: bool, mistakes: &mut Mistakes<'_>) -
         private_index: optional(raw.private_index.as_ref(), value::public_url, mistakes),
         expires: raw.expires.as_ref().and_then(|date| mistakes.keep(&date.span(), value::date(date.get_ref()))),
         mode: mode.unwrap_or_default(),
+        audience: audience(&raw.for_, &raw.except_for, mistakes),
         everything: raw.everything,
         place: Some(mistakes.source().place(table.span().start)),
+    }
+}
+
+/// Whom a rule is for.
+pub(super) fn audience(only: &[Text], except: &[Text], mistakes: &mut Mistakes<'_>) -> Audience {
+    let mut list = |written: &[Text]| {
+        let who = |text: &Text| mistakes.keep(&text.span(), value::who(text.get_ref()));
+        written.iter().filter_map(who).collect()
+    };
+    Audience { only: list(only), except: list(except) }
+}
+
+/// Where nobody is asked for a name, a rule for users would be for nobody, or spare nobody.
+pub(super) fn report_strangers(document: &Document, mistakes: &mut Mistakes<'_>) {
+    let raw = &document.raw;
+    let listen = raw.listen.as_ref();
+    // What couldn't be read of `[listen]` may well have been `users`.
+    if listen.is_some_and(|listen| listen.get_ref().users.is_some() || !document.is_whole(listen)) {
+        return;
+    }
+    let of_rules = raw.protect.iter().flat_map(|rule| rule.get_ref().for_.iter().chain(&rule.get_ref().except_for));
+    let of_inventories =
+        raw.inventory.iter().flat_map(|table| table.get_ref().for_.iter().chain(&table.get_ref().except_for));
+    let of_assertions = raw.assert.iter().filter_map(|table| table.get_ref().for_.as_ref());
+    for text in of_rules.chain(of_inventories).chain(of_assertions).filter(|text| text.get_ref().starts_with(USER)) {
+        let message = format!("`{}` is nobody: no client is asked for its name", text.get_ref());
+        let help = "say below `[listen]` who the users are: `users = \"/etc/namewall/users\"`";
+        mistakes.report(&text.span(), Wrong::new(message, help));
     }
 }
 

@@ -19,6 +19,7 @@ use super::kept::{self, KeptList};
 use super::listener::{ListenerSettings, Place};
 use super::parents::Parents;
 use super::snippet::ConfigError;
+use super::users::{UnreadableUsers, UsersFile};
 use super::variables::Variables;
 use super::{compile, discover};
 use crate::name::{Authority, HostName};
@@ -36,6 +37,10 @@ pub struct Settings {
     pub admin: Option<Place>,
     /// Networks whose clients are served, where a listener names none itself.
     pub allow: Vec<IpNet>,
+    /// Networks whose clients may ask the admin listener, which asks nobody for a name.
+    pub admin_allow: Vec<IpNet>,
+    /// Who may use the proxy, by name and password; `None` asks nobody.
+    pub users: Option<UsersFile>,
     /// How long running requests may finish after SIGTERM.
     pub drain: Duration,
     /// Where the certificate authority is.
@@ -230,6 +235,14 @@ impl Settings {
             }
         };
         self.inventories.iter().map(read).collect()
+    }
+
+    /// Whether who the users are is known, if there are to be any.
+    ///
+    /// # Errors
+    /// [`UnreadableUsers`]: a proxy that can't read its users serves nobody.
+    pub fn knows_users(&self) -> Result<(), UnreadableUsers> {
+        self.users.as_ref().map_or(Ok(()), |file| file.users.clone().map(drop))
     }
 
     /// Where what is learnt is kept: beside the authority, if its folder is ours.

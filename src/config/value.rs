@@ -15,6 +15,8 @@ use super::raw::{RawDate, RawSize};
 use super::schema::nearest;
 use super::snippet::Wrong;
 use crate::name::{Authority, HostName, ProjectName};
+use crate::policy::audience::USER;
+use crate::policy::{Somebody, Who};
 
 /// The longest rule id.
 const LONGEST_ID: usize = 64;
@@ -76,6 +78,40 @@ pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
         ),
     };
     Err(Wrong::new(message, help))
+}
+
+/// A network, or a user.
+pub(super) fn who(text: &str) -> Result<Who, Wrong> {
+    if let Some(name) = text.strip_prefix(USER) {
+        return user(name).map(Who::User);
+    }
+    network(text).map(Who::Network).map_err(|wrong| {
+        // Somebody's name, most likely.
+        let is_name =
+            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-*".contains(&byte));
+        if is_name { Wrong::new(wrong.message().to_owned(), format!("write `{USER}{text}` for a user")) } else { wrong }
+    })
+}
+
+/// Somebody: a user on this machine, or an address.
+pub(super) fn asker(text: &str) -> Result<Somebody, Wrong> {
+    if let Some(name) = text.strip_prefix(USER) {
+        if name.contains('*') {
+            return Err(Wrong::new(format!("`{text}` is not one user"), "write the whole name: `user:ci`"));
+        }
+        return user(name).map(|name| Somebody { user: Some(name), ..Somebody::default() });
+    }
+    let help = "write a user (`user:ci`) or an address (`10.1.2.3`)";
+    let client: IpAddr = text.parse().map_err(|_unhelpful| Wrong::new(format!("`{text}` is nobody"), help))?;
+    Ok(Somebody { client: client.to_canonical(), ..Somebody::default() })
+}
+
+fn user(name: &str) -> Result<String, Wrong> {
+    if name.is_empty() || name.contains(':') || name.trim() != name || name.chars().any(char::is_control) {
+        let help = "write the name as in the users file, with `*` for any part of it: `user:deploy-*`";
+        return Err(Wrong::new(format!("`{USER}{name}` names no user"), help));
+    }
+    Ok(name.to_owned())
 }
 
 /// A whole number and its unit.

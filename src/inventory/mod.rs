@@ -151,8 +151,9 @@ fn keeps_what_is_asserted(assertions: &[Assertion], now: &Policy, then: &Policy)
     let bare = |policy: &Policy| {
         assertion::sure_failures(assertions, policy).into_iter().filter(|failed| failed.assertion.protected)
     };
-    let already: HashSet<String> = bare(now).map(|failed| failed.assertion.written).collect();
-    let lost = bare(then).find(|failed| !already.contains(&failed.assertion.written));
+    let key = |assertion: &Assertion| (assertion.written.clone(), assertion.asker.clone());
+    let already: HashSet<_> = bare(now).map(|failed| key(&failed.assertion)).collect();
+    let lost = bare(then).find(|failed| !already.contains(&key(&failed.assertion)));
     lost.map_or(Ok(()), |failed| Err(ChangeError::Assertion(failed.into())))
 }
 

@@ -25,7 +25,19 @@ pub(super) fn of<'a>(
     for (names, dispensable) in lists {
         encoder.list(names, dispensable);
     }
-    let digest = encoder.0.finish();
+    shown(encoder.0)
+}
+
+/// That of the policy with the fingerprint `whole` for somebody for whom some of its rules are `silent`.
+pub(super) fn narrowed(whole: &str, silent: &[bool]) -> String {
+    let mut encoder = Encoder(Context::new(&SHA256));
+    encoder.text(whole);
+    silent.iter().for_each(|silent| encoder.0.update(&[u8::from(*silent)]));
+    shown(encoder.0)
+}
+
+fn shown(context: Context) -> String {
+    let digest = context.finish();
     digest.as_ref().iter().take(SHOWN).fold(String::with_capacity(2 * SHOWN), |mut shown, byte| {
         // Writing to a string can't fail.
         let _infallible = write!(shown, "{byte:02x}");
@@ -53,6 +65,13 @@ impl Encoder {
         }
         if rule.lookalikes {
             self.0.update(b"l");
+        }
+        if !rule.audience.is_everybody() {
+            self.0.update(b"w");
+            for list in [&rule.audience.only, &rule.audience.except] {
+                self.length(list.len());
+                list.iter().for_each(|who| self.text(&who.to_string()));
+            }
         }
     }
 
@@ -84,7 +103,7 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{FilePattern, Pattern};
+    use crate::policy::{Audience, FilePattern, Pattern, Who};
 
     fn rule(id: &str, names: &[&str], except: &[&str], files: &[&str]) -> Rule {
         let pattern = |written: &&str| Pattern::parse(written).unwrap();
@@ -99,6 +118,7 @@ mod tests {
 
     #[test]
     fn whatever_changes_a_verdict_changes_the_fingerprint() {
+        let ci = || vec![Who::User("ci".to_owned())];
         let audit = Rule { mode: Mode::Audit, ..rule("acme", &["a", "b"], &[], &[]) };
         let policies = [
             vec![],
@@ -114,6 +134,8 @@ mod tests {
             vec![Rule { versions: ">=2".parse().ok(), ..rule("acme", &["a", "b"], &[], &[]) }],
             vec![Rule { versions: ">2".parse().ok(), ..rule("acme", &["a", "b"], &[], &[]) }],
             vec![Rule { lookalikes: true, ..rule("acme", &["a", "b"], &[], &[]) }],
+            vec![Rule { audience: Audience { only: ci(), except: Vec::new() }, ..rule("acme", &["a", "b"], &[], &[]) }],
+            vec![Rule { audience: Audience { only: Vec::new(), except: ci() }, ..rule("acme", &["a", "b"], &[], &[]) }],
         ];
         let mut shown: Vec<String> = policies.iter().map(|rules| of(rules.iter(), std::iter::empty())).collect();
         assert!(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pep440_rs::Version;
 use time::Date;
 
+use super::audience::Asker;
 use super::fingerprint;
 use super::inventory::{Inventory, Names};
 use super::lookalikes::Lookalikes;
@@ -20,17 +21,23 @@ use crate::name::{FileName, NameBuffer, NameRef, Subject};
 /// All rules in force, compiled. Immutable: a request is judged by the one that was in force when it began.
 #[derive(Debug)]
 pub struct Policy {
-    rules: Vec<Rule>,
-    names: Matcher,
-    lookalikes: Lookalikes,
-    except: Matcher,
-    files: Matcher,
+    rules: Arc<[Rule]>,
+    /// How many of the rules are no inventory's.
+    own: usize,
+    names: Arc<Matcher>,
+    lookalikes: Arc<Lookalikes>,
+    except: Arc<Matcher>,
+    files: Arc<Matcher>,
     listed: Vec<Listed>,
+    /// Whether any rule is not for everybody.
+    differs: bool,
+    /// Which rules have no say, for they are for others; `None` if all have one.
+    silent: Option<Box<[bool]>>,
     fingerprint: String,
 }
 
 /// What the inventory of one rule lists.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Listed {
     /// The rule's index.
     rule: usize,
@@ -65,6 +72,7 @@ impl Policy {
         inventories: Vec<Inventory>,
         today: Date,
     ) -> Result<Self, CompileError> {
+        let own = rules.len();
         let mut listed = Vec::new();
         for Inventory { rule, names, dispensable } in inventories {
             listed.push(Listed { rule: rules.len(), names, dispensable });
@@ -88,10 +96,46 @@ impl Policy {
         let files = in_force().flat_map(|(at, rule)| {
             rule.files.iter().enumerate().map(move |(index, pattern)| (id(at, List::Files, index), pattern.kind()))
         });
-        let (names, except, files) = (Matcher::compile(names)?, Matcher::compile(except)?, Matcher::compile(files)?);
+        let (names, except, files) =
+            (Matcher::compile(names)?.into(), Matcher::compile(except)?.into(), Matcher::compile(files)?.into());
         let lists = listed.iter().map(|list| (list.names.as_deref(), list.dispensable));
         let fingerprint = fingerprint::of(in_force().map(|(_, rule)| rule), lists);
-        Ok(Self { names, lookalikes, except, files, listed, fingerprint, rules })
+        let differs = rules.iter().any(|rule| !rule.audience.is_everybody());
+        let (lookalikes, rules) = (lookalikes.into(), rules.into());
+        Ok(Self { rules, own, names, lookalikes, except, files, listed, differs, silent: None, fingerprint })
+    }
+
+    /// Which of the rules are not in force for `asker`; `None` if all are.
+    pub(super) fn silent_for(&self, asker: &Asker<'_>) -> Option<Box<[bool]>> {
+        if !self.differs {
+            return None;
+        }
+        let is_silent = |rule: &Rule| !rule.audience.includes(asker);
+        self.rules.iter().any(is_silent).then(|| self.rules.iter().map(is_silent).collect())
+    }
+
+    /// The same without the rules that are `silent`. Cheap: the patterns are compiled once, for all.
+    pub(super) fn without(&self, silent: Box<[bool]>) -> Self {
+        let is_heard = |list: &&Listed| silent.get(list.rule).is_none_or(|silent| !silent);
+        Self {
+            rules: Arc::clone(&self.rules),
+            own: self.own,
+            names: Arc::clone(&self.names),
+            lookalikes: Arc::clone(&self.lookalikes),
+            except: Arc::clone(&self.except),
+            files: Arc::clone(&self.files),
+            listed: self.listed.iter().filter(is_heard).cloned().collect(),
+            differs: self.differs,
+            fingerprint: fingerprint::narrowed(&self.fingerprint, &silent),
+            silent: Some(silent),
+        }
+    }
+
+    /// As `asker` has it, if that is less than all; for one question. The proxy, which is asked many, keeps
+    /// [`Policies`](super::Policies).
+    #[must_use]
+    pub fn narrowed_to(&self, asker: &Asker<'_>) -> Option<Self> {
+        self.silent_for(asker).map(|silent| self.without(silent))
     }
 
     /// The one verdict that every surface asks.
@@ -124,6 +168,7 @@ impl Policy {
         let mut matching = Vec::new();
         self.names.find(name.as_bytes(), &mut matching);
         self.lookalikes.find(name, &mut matching);
+        self.drop_silent(&mut matching);
         matching.retain(|id| self.rules.get(id.rule()).is_some_and(|rule| rule.versions.is_some()));
         self.drop_excepted(&mut matching, name);
         matching.sort_unstable();
@@ -137,7 +182,7 @@ impl Policy {
         &self.fingerprint
     }
 
-    /// All rules as given, expired ones included.
+    /// All rules as given, expired ones and those for others included.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
@@ -146,13 +191,24 @@ impl Policy {
     /// The rules that are no inventory's.
     #[must_use]
     pub fn own_rules(&self) -> &[Rule] {
-        self.listed.first().and_then(|first| self.rules.get(..first.rule)).unwrap_or(&self.rules)
+        self.rules.get(..self.own).unwrap_or(&self.rules)
+    }
+
+    /// Whether it is of all rules, and not of those alone that are in force for somebody.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.silent.is_none()
+    }
+
+    /// The rules that aren't for others.
+    pub fn heard(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().enumerate().filter(|(at, _)| !self.is_silent(*at)).map(|(_, rule)| rule)
     }
 
     /// Whether there are inventories beside the rules.
     #[must_use]
-    pub const fn has_inventories(&self) -> bool {
-        !self.listed.is_empty()
+    pub fn has_inventories(&self) -> bool {
+        self.own < self.rules.len()
     }
 
     /// What each inventory lists, in their order; `None` as long as that is not known.
@@ -214,6 +270,7 @@ impl Policy {
         if file.distribution().len() < file.as_str().len() {
             self.files.find(file.distribution().as_bytes(), &mut matching);
         }
+        self.drop_silent(&mut matching);
         matching
     }
 
@@ -258,11 +315,24 @@ impl Policy {
         let (mut matching, mut listed) = (Vec::new(), Vec::new());
         self.names.find(name.as_bytes(), &mut matching);
         self.lookalikes.find(name, &mut matching);
+        self.drop_silent(&mut matching);
         for list in &self.listed {
             let number = list.names.as_ref().and_then(|names| names.find(name));
             listed.extend(number.map(|index| PatternId::new(list.rule, List::Listed, index)));
         }
         (matching, listed)
+    }
+
+    /// Removes from `matching` what belongs to rules for others.
+    #[inline]
+    fn drop_silent(&self, matching: &mut Vec<PatternId>) {
+        if self.silent.is_some() && !matching.is_empty() {
+            matching.retain(|id| !self.is_silent(id.rule()));
+        }
+    }
+
+    fn is_silent(&self, rule: usize) -> bool {
+        self.silent.as_ref().and_then(|silent| silent.get(rule)).is_some_and(|silent| *silent)
     }
 
     fn drop_excepted(&self, matching: &mut Vec<PatternId>, name: NameRef<'_>) {

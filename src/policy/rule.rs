@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pep440_rs::VersionSpecifiers;
 use time::Date;
 
+use super::audience::Audience;
 use super::pattern::{FilePattern, Pattern};
 use super::pattern_error::Written;
 
@@ -41,6 +42,8 @@ pub struct Rule {
     pub expires: Option<Date>,
     /// Whether it hides or only reports.
     pub mode: Mode,
+    /// For whom it is in force.
+    pub audience: Audience,
     /// Its author means it when it matches everything.
     pub everything: bool,
     /// Where it begins; `None` on the command line.

@@ -1,5 +1,6 @@
 //! The proxy itself: connections in, requests judged, answers filtered.
 
+mod auth;
 mod body;
 mod cache;
 mod coding;
@@ -31,6 +32,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+use self::auth::Gate;
 use self::cache::Pages;
 use self::entrance::Entrance;
 pub(crate) use self::exchange::GREETING;
@@ -39,14 +41,14 @@ use self::transparent::Outgoing;
 use self::upstream::{Outside, Upstream};
 use crate::claimed::watch::Told;
 use crate::config::reload::Look;
-use crate::config::{Assertion, Settings};
+use crate::config::{Assertion, Settings, UnreadableUsers};
 use crate::inventory::Inventories;
 use crate::net::crowd::Crowd;
 use crate::net::dial::Dialer;
 use crate::net::exits::{Errand, is_local};
 use crate::net::inherited::Sockets;
 use crate::net::listen::{BindError, Listener};
-use crate::policy::{CompileError, Policy};
+use crate::policy::{Asker, CompileError, Policies, Policy};
 use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
 use crate::telemetry::decision::Tally;
@@ -71,7 +73,7 @@ pub struct Proxy {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    policy: ArcSwap<Policy>,
+    policies: ArcSwap<Policies>,
     pub(crate) authority: InForce,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
@@ -80,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) inventories: Inventories,
     pub(crate) claimed: Told,
     pub(crate) fetcher: Fetcher,
+    /// Who is served by name; `None` asks nobody.
+    gate: Option<Gate>,
     leaves: Leaves,
     dialer: Arc<Dialer>,
     outgoing: Outgoing,
@@ -110,14 +114,24 @@ const MAX_OF_ONE: usize = 1024;
 const CALLS: usize = 32;
 
 impl Shared {
-    /// The policy in force now.
+    /// The policy in force now, with all its rules, whoever they are for.
     pub(crate) fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+        Arc::clone(self.policies.load().whole())
+    }
+
+    /// The policy in force now for `asker`.
+    pub(crate) fn policy_for(&self, asker: &Asker<'_>) -> Arc<Policy> {
+        self.policies.load().for_asker(asker)
+    }
+
+    /// Whether `policy` is in force now for somebody.
+    pub(crate) fn is_in_force(&self, policy: &Arc<Policy>) -> bool {
+        self.policies.load().holds(policy)
     }
 
     /// Puts `policy` in force for the requests that begin from now on. What was filtered before is forgotten.
     pub(crate) fn put_in_force(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        self.policies.store(Arc::new(Policies::new(policy)));
         self.pages.clear();
     }
 
@@ -158,6 +172,12 @@ pub enum StartError {
         /// What names it.
         named_by: String,
     },
+    /// It is unknown who is to be served.
+    #[error(transparent)]
+    Users(#[from] UnreadableUsers),
+    /// Nobody could be told from anybody.
+    #[error("this machine gives no random numbers")]
+    NoChance,
     /// A file can't be written.
     #[error("cannot write {}: {cause}", path.display())]
     File {
@@ -199,6 +219,10 @@ impl Proxy {
         let decisions = Decisions::open(path, Arc::clone(&metrics), &tasks)
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
+        let gate = match &settings.users {
+            Some(file) => Some(Gate::new(file)?),
+            None => None,
+        };
         let own: Vec<SocketAddr> = addresses.iter().copied().chain(admins.iter().map(Listener::address)).collect();
         let dialer = Dialer::new(settings.connect_to.clone(), own).through(settings.parents.clone(), &trust.usual);
         if let Some(parent) = dialer.looped() {
@@ -208,7 +232,7 @@ impl Proxy {
         let upstream = Upstream::new(&dialer, &trust);
         let outside = Outside::new(&dialer, &trust, &settings.exits);
         let crowd = Crowd::new(MAX_CONNECTIONS, MAX_OF_ONE);
-        let policy = ArcSwap::from_pointee(policy);
+        let policies = ArcSwap::from_pointee(Policies::new(policy));
         let large_pages = Semaphore::new(LARGE_PAGES);
         let rooms = Arc::new(Semaphore::new(ROOMS));
         let calls = Arc::new(Semaphore::new(CALLS));
@@ -220,12 +244,13 @@ impl Proxy {
             claimed: Told::default(),
             fetcher,
             settings,
-            policy,
+            policies,
             authority,
             metrics,
             decisions,
             standing: Standing::default(),
             tasks,
+            gate,
             leaves,
             dialer,
             outgoing: Outgoing::default(),
@@ -298,6 +323,10 @@ impl Proxy {
     /// As [`Proxy::set_policy`].
     pub fn accept_config(&self, settings: &Settings, policy: Policy) -> Result<(), CompileError> {
         self.put_in_force(policy, Some(&settings.assertions))?;
+        // Whether users are asked for at all is decided at the start, as is which networks may come.
+        if let Some((gate, file)) = self.shared.gate.as_ref().zip(settings.users.as_ref()) {
+            gate.change(file);
+        }
         self.shared.standing.accepted();
         self.shared.metrics.reloaded(true);
         Ok(())

@@ -197,11 +197,7 @@ pub(super) fn mark(headers: &mut HeaderMap, outcome: Outcome, rules: Option<&str
 /// The rules that may hide something of an answer whose head goes before it is known which do, as many as a field holds.
 pub(super) fn possible_rules(policy: &Policy) -> String {
     let today = OffsetDateTime::now_utc().date();
-    let ids = policy
-        .rules()
-        .iter()
-        .filter(|rule| rule.mode == Mode::Enforce && rule.is_in_force(today))
-        .map(|rule| &*rule.id);
+    let ids = policy.heard().filter(|rule| rule.mode == Mode::Enforce && rule.is_in_force(today)).map(|rule| &*rule.id);
     let mut rules = String::new();
     for id in ids {
         if rules.len() + id.len() > MAX_RULES {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, HeaderMap};
+use http::header::{CONNECTION, EXPECT, HeaderMap};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -168,25 +168,33 @@ fn http1_builder() -> http1::Builder {
 }
 
 /// One request on the proxy port.
-async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incoming>) -> Response<Body> {
+async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, mut request: Request<Incoming>) -> Response<Body> {
     if let Some(looped) = looped(&shared, request.headers()) {
         return looped;
     }
-    if request.method() == Method::CONNECT {
-        return connect(shared, guest, request).await;
-    }
-    let Some(authority) = request.uri().authority() else {
+    let is_connect = request.method() == Method::CONNECT;
+    if !is_connect && request.uri().authority().is_none() {
         return reply::bad_request(
             StatusCode::BAD_REQUEST,
             "not-a-proxy-request",
             "this is a proxy: set HTTPS_PROXY (and https_proxy) to this address; `namewall env` prints all variables",
         );
+    }
+    let user = match &shared.gate {
+        None => None,
+        Some(gate) => match gate.user_of(&shared.metrics, guest.address, &mut request).await {
+            Ok(user) => Some(user),
+            Err(response) => return unserved(request, *response).await,
+        },
     };
-    match Authority::parse_or(authority.as_str(), 443) {
+    if is_connect {
+        return connect(shared, guest, user, request).await;
+    }
+    match Authority::parse_or(request.uri().authority().map_or("", |authority| authority.as_str()), 443) {
         Ok(target) => match site_of(&shared.settings.sites, &target.host) {
             // Whatever the scheme, it is answered as over TLS: PyPI serves no index over plain HTTP.
             Some(site) => {
-                let visit = Visit { client: guest.address, site, port: 443, misdirected: false };
+                let visit = Visit { client: guest.address, user, site, port: 443, misdirected: false };
                 exchange::answer(shared, visit, absolute_to_origin(request)).await
             }
             None => forward::answer(&shared, guest.address, request).await,
@@ -202,6 +210,16 @@ fn looped(shared: &Shared, headers: &HeaderMap) -> Option<Response<Body>> {
     is_here_again.then(|| closing(reply::bad_request(StatusCode::LOOP_DETECTED, "loop", detail)))
 }
 
+/// Answers a request that isn't served, so that the connection can go on: clients ask again on it.
+async fn unserved(request: Request<Incoming>, mut response: Response<Body>) -> Response<Body> {
+    let expects_continue = request.headers().contains_key(EXPECT);
+    // What follows a CONNECT is meant for the tunnel, and comes when that is open.
+    if request.method() != Method::CONNECT && !exchange::discard(request.into_body(), expects_continue).await {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 /// An absolute-form request as the origin server would get it: the target's authority counts, not the Host field
 /// (RFC 9112 section 3.2.2).
 fn absolute_to_origin(mut request: Request<Incoming>) -> Request<Incoming> {
@@ -214,8 +232,13 @@ fn absolute_to_origin(mut request: Request<Incoming>) -> Request<Incoming> {
     request
 }
 
-/// Opens a tunnel, or prepares to look inside.
-async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incoming>) -> Response<Body> {
+/// Opens a tunnel, or prepares to look inside. All that is in it is of the user who asked for it.
+async fn connect(
+    shared: Arc<Shared>,
+    guest: Arc<Guest>,
+    user: Option<Arc<str>>,
+    request: Request<Incoming>,
+) -> Response<Body> {
     let target: Authority = match request.uri().authority().map(|authority| authority.as_str().parse()) {
         Some(Ok(target)) => target,
         _ => return reply::bad_request(StatusCode::BAD_REQUEST, "bad-target", "CONNECT names a host and a port"),
@@ -238,7 +261,7 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         {
             Ok(Ok(parts)) => {
                 let client = parts.io.into_inner().into_inner();
-                opened(shared, guest, target, client, parts.read_buf, server).await;
+                opened(shared, guest, user, target, client, parts.read_buf, server).await;
             }
             Ok(Err(_other_stream)) => debug!("the connection is none of ours"),
             Err(error) => debug!(%error, "the client left before its tunnel was open"),
@@ -265,6 +288,7 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 pub(super) async fn opened(
     shared: Arc<Shared>,
     guest: Arc<Guest>,
+    user: Option<Arc<str>>,
     target: Authority,
     mut client: Stream,
     early: Bytes,
@@ -291,7 +315,7 @@ pub(super) async fn opened(
         (Route::Intercept { site, misdirected }, _) => {
             // Found by its TLS name, it is the site itself that is meant, on its own port.
             let port = if site.host == target.host { target.port } else { 443 };
-            let visit = Visit { client: guest.address, site, port, misdirected };
+            let visit = Visit { client: guest.address, user, site, port, misdirected };
             intercept(shared, visit, Prefixed::new(up, client)).await;
         }
         (Route::Tunnel, Some(server)) => {

@@ -74,7 +74,7 @@ pub(super) async fn serve(shared: Arc<Shared>, guest: Arc<Guest>, stream: TcpStr
         Ok(_gone) => return,
         Err(_elapsed) => {
             let Some((server, _noted)) = dial(&shared, &target, &guest, &peer).await else { return };
-            return opened(Arc::clone(&shared), guest, target, client, early.freeze(), Some(server)).await;
+            return opened(Arc::clone(&shared), guest, None, target, client, early.freeze(), Some(server)).await;
         }
     }
     let Ok(Ok(first)) = timeout(OPENING, first_bytes(&mut client, &early)).await else { return };
@@ -104,7 +104,7 @@ async fn plain(
     let site = hosts(&first.bytes).find_map(ours);
     match site {
         Some(site) => {
-            let visit = Visit { client: guest.address, site, port: 443, misdirected: false };
+            let visit = Visit { client: guest.address, user: None, site, port: 443, misdirected: false };
             serve_site(shared, visit, Prefixed::new(first.bytes, client), false).await;
         }
         None => go_on(shared, guest, target, peer, client, first).await,
@@ -133,7 +133,7 @@ async fn go_on(
 }
 
 fn visit(guest: &Guest, site: Site, misdirected: bool) -> Visit {
-    Visit { client: guest.address, site, port: 443, misdirected }
+    Visit { client: guest.address, user: None, site, port: 443, misdirected }
 }
 
 /// Opens what the client wanted to open; our own end is noted as long as the second of the two lives.

@@ -33,6 +33,28 @@ pub struct Metrics {
     claimed: Family<ClaimedLabels, Gauge>,
     turned_away: Family<TurnedAwayLabels, Counter>,
     cache: Family<CacheLabels, Counter>,
+    auth: Family<AuthLabels, Counter>,
+}
+
+/// What became of a request where users are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthResult {
+    /// The name and the password are right; that cost a hash.
+    Verified,
+    /// They are, as was found before.
+    Cached,
+    /// One of them is wrong; that cost a hash.
+    Wrong,
+    /// One is, as was found before.
+    StillWrong,
+    /// There are none.
+    Missing,
+    /// What is there can't be read.
+    Malformed,
+    /// Too many were being verified.
+    Busy,
+    /// The client had tried too many wrong ones.
+    Limited,
 }
 
 /// Why a client was not served.
@@ -106,6 +128,11 @@ struct CacheLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AuthLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FetchLabels {
     id: String,
     result: &'static str,
@@ -149,7 +176,27 @@ impl CacheResult {
     }
 }
 
+impl AuthResult {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Cached => "cached",
+            Self::Wrong => "wrong",
+            Self::StillWrong => "still-wrong",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Busy => "busy",
+            Self::Limited => "limited",
+        }
+    }
+}
+
 impl Metrics {
+    /// Counts a request where users are asked for.
+    pub fn authenticated(&self, result: AuthResult) {
+        self.auth.get_or_create(&AuthLabels { result: result.as_str() }).inc();
+    }
+
     /// Counts a decision.
     pub fn decided(&self, decision: &Decision) {
         let labels = DecisionLabels {
@@ -259,6 +306,7 @@ impl Metrics {
         ratio.set(self.cache_hit_ratio());
         let bytes = Gauge::<i64>::default();
         bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
+        registry.register("auth", "Requests where users are asked for, by what became of them", self.auth.clone());
         registry.register("cache_requests", "Pages that may be kept, by how they were come by", self.cache.clone());
         registry.register("cache_hit_ratio", "Of these, what needed no page from upstream", ratio);
         registry.register_with_unit("cache", "Filtered pages in memory", Unit::Bytes, bytes);

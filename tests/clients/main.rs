@@ -30,5 +30,6 @@ mod sdist;
 mod strict;
 #[path = "../support/mod.rs"]
 mod support;
+mod users;
 mod wire;
 mod world;

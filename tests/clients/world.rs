@@ -45,6 +45,11 @@ impl World {
     /// PyPI has a stranger's acme-core, the private index the company's; namewall protects `acme-*`, and holds the newest
     /// wheel of an innocent project back.
     pub(crate) async fn protecting() -> Self {
+        Self::listening("").await
+    }
+
+    /// The same, with these lines in the `[listen]` table.
+    pub(crate) async fn listening(lines: &str) -> Self {
         let pypi = StandIn::builder()
             .project(project(&[acme("99.0")]))
             .project(project(&[Wheel::new("greetings", "2.1")]))
@@ -57,7 +62,7 @@ impl World {
             .await
             .unwrap();
         let private = PrivateIndex::start([project(&[acme("1.0")])].into_iter().collect()).await.unwrap();
-        let wall = Namewall::before(&pypi).protect("acme", &["acme-*"]);
+        let wall = Namewall::before(&pypi).listen(lines).protect("acme", &["acme-*"]);
         let wall = wall.config("[[protect]]\nid = \"recalled\"\nfiles = [\"dye-2.0-*\"]\n").start().await;
         let past = Relay::to(pypi.address()).await;
         let folder = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use crate::commands::{Shell, stderr};
 const IDLE: &[(&str, usize)] = &[
     ("README.md", 3),
     ("docs/clients/conda-pixi.md", 2),
-    ("docs/gateway.md", 1),
+    ("docs/gateway.md", 2),
     ("docs/performance.md", 2),
     ("docs/quick-start.md", 1),
 ];

@@ -43,5 +43,6 @@ mod shells;
 #[cfg(target_os = "linux")]
 mod transparent;
 mod uploads;
+mod users;
 mod validators;
 mod xmlrpc;

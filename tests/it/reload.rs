@@ -120,6 +120,39 @@ fn until(what: &str, done: impl Fn() -> bool) {
 const NEVER: u64 = 3_600_000;
 
 #[test]
+fn a_users_file_is_read_again_and_a_broken_one_changes_nothing() {
+    const OLD: &str = "ci:$2y$04$CkGmt0TpsIjhaxp2ZuMVPuEA45W.x/BbM24ouP37MXVchCtXNxP5S\n";
+    const NEW: &str = "ci:$2y$04$XuNZ0ZyHYIYmrI0naDEqtOuHMZh8DvirxVZraT2h/eOiJaiIREB6y\n";
+    let serving = Serving::new(50, |folder| {
+        fs::write(folder.join("users"), OLD).unwrap();
+        fs::write(folder.join("namewall.toml"), "[listen]\nusers = \"users\"\n").unwrap();
+    });
+    // `ci` with the password `secret` and with `other`.
+    let admits = |token: &str| {
+        let mut tcp = TcpStream::connect(serving.told["listen"][0].as_str().unwrap()).unwrap();
+        write!(tcp, "CONNECT pypi.org:443 HTTP/1.0\r\nproxy-authorization: Basic {token}\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        tcp.read_exact(&mut status).unwrap();
+        status.ends_with(b"200")
+    };
+    let (old, new) = ("Y2k6c2VjcmV0", "Y2k6b3RoZXI=");
+    assert!(admits(old) && !admits(new));
+    fs::write(serving.path("users"), "ci:$apr1$zzzzzzzz$zzzzzzzzzzzzzzzzzzzzzz\n").unwrap();
+    until("the file is refused", || serving.reloads("failed") == 1);
+    let ready = serving.get("/readyz");
+    assert!(ready.contains("users:1: user `ci`") && !ready.contains("zzz"), "{ready}");
+    assert!(!serving.log().contains("zzz"));
+    assert!(admits(old) && !admits(new));
+    fs::write(serving.path("users"), NEW).unwrap();
+    until("the new password is right", || admits(new));
+    assert!(!admits(old) && !serving.get("/readyz").contains("refused"));
+    // Also when it is asked to read it.
+    fs::write(serving.path("users"), OLD).unwrap();
+    serving.hang_up();
+    until("the old password is right again", || admits(old));
+}
+
+#[test]
 fn a_signal_reads_the_rules_and_a_broken_config_changes_nothing() {
     let serving = Serving::of(NEVER, &rule("one"));
     let before = serving.fingerprint();

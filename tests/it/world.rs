@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -81,6 +82,8 @@ pub struct Ask {
     pub connect: Option<String>,
     /// The TLS server name, when that isn't the host.
     pub sni: Option<&'static str>,
+    /// The fields of CONNECT, each with its end.
+    pub fields: String,
 }
 
 impl Ask {
@@ -94,6 +97,7 @@ impl Ask {
             h2: false,
             connect: None,
             sni: None,
+            fields: String::new(),
         }
     }
 
@@ -116,6 +120,17 @@ impl Ask {
         self.h2 = true;
         self
     }
+
+    pub fn by(mut self, name: &str, password: &str) -> Self {
+        self.fields = proxy_authorization(name, password);
+        self
+    }
+}
+
+/// The field by which a client says who it is, with its end.
+pub fn proxy_authorization(name: &str, password: &str) -> String {
+    let token = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+    format!("Proxy-Authorization: Basic {token}\r\n")
 }
 
 /// PyPI as the tests know it: a planted name, an excepted one, and innocent projects.
@@ -166,6 +181,17 @@ impl World {
         Self { standin, proxy, folder }
     }
 
+    /// A world that serves the users of a file with this text, and has an admin listener.
+    pub async fn of_users(pypi: Builder, users: &str, config: &str) -> Self {
+        let standin = pypi.start().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("users"), users).unwrap();
+        let mut settings = settings(&standin, folder.path(), config, &[]);
+        settings.admin = Some("127.0.0.1:0".parse().unwrap());
+        let proxy = start_with(settings).await;
+        Self { standin, proxy, folder }
+    }
+
     /// Another proxy with other rules, of the same machine and before the same PyPI.
     pub async fn restarted(self, config: &str) -> Self {
         let Self { standin, proxy, folder } = self;
@@ -195,16 +221,21 @@ impl World {
     /// Makes one request on a connection of its own.
     pub async fn ask(&self, ask: Ask) -> Answer {
         let to = ask.connect.clone().unwrap_or_else(|| format!("{}:443", ask.host));
-        let tcp = self.connect(&to).await.unwrap_or_else(|answer| panic!("CONNECT {to}: {answer}"));
+        let tcp = self.connect_with(&to, &ask.fields).await.unwrap_or_else(|answer| panic!("CONNECT {to}: {answer}"));
         let tls = self.tls(tcp, ask.sni.unwrap_or(ask.host), ask.h2).await.unwrap();
         exchange(tls, &ask).await
     }
 
     /// Opens a tunnel; gives the stream, or the head of the refusal.
     pub async fn connect(&self, to: &str) -> Result<TcpStream, String> {
+        self.connect_with(to, "").await
+    }
+
+    /// As `connect`, with these fields, each with its end.
+    pub async fn connect_with(&self, to: &str, fields: &str) -> Result<TcpStream, String> {
         let mut tcp = TcpStream::connect(self.address()).await.unwrap();
         // As pip on Python 3.11 does: HTTP/1.0, and not one field.
-        tcp.write_all(format!("CONNECT {to} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        tcp.write_all(format!("CONNECT {to} HTTP/1.0\r\n{fields}\r\n").as_bytes()).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(tcp.read_u8().await.map_err(|error| error.to_string())?);
@@ -258,8 +289,9 @@ async fn start_with(settings: Settings) -> Proxy {
 fn settings(standin: &StandIn, folder: &std::path::Path, config: &str, more: &[&str]) -> Settings {
     let root = standin.write_root(folder).unwrap();
     let path = folder.join("namewall.toml");
+    let users = if folder.join("users").exists() { "users = \"users\"\n" } else { "" };
     let head = format!(
-        "[listen]\naddr = \"127.0.0.1:0\"\ndrain = \"2s\"\n[ca]\ndir = {:?}\n[upstream]\nproxy = \"direct\"\nextra-roots = [{root:?}]\n{config}",
+        "[listen]\naddr = \"127.0.0.1:0\"\n{users}drain = \"2s\"\n[ca]\ndir = {:?}\n[upstream]\nproxy = \"direct\"\nextra-roots = [{root:?}]\n{config}",
         folder.join("ca")
     );
     std::fs::write(&path, head).unwrap();

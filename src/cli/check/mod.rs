@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use self::preview::PreviewError;
 use self::report::Report;
+use super::asker::As;
 use super::output::{Console, FindingsFormat};
 use super::{Common, Failure, Outcome, knows_enough, mirrors};
 use crate::config::discover::SCHEMA;
@@ -29,6 +30,8 @@ pub(super) struct Arguments {
     /// How many names a preview shows of each rule, those with the best ranks first
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
+    #[command(flatten)]
+    asker: As,
     /// How the findings are printed
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: FindingsFormat,
@@ -76,7 +79,10 @@ fn examine(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
         if let Err(unknown) = knows_enough(&policy) {
             report.fail(unknown.to_string().trim_start_matches("error: ").to_owned(), unknown.exit_code());
         }
-        match preview::of(&policy, list, arguments.top, today) {
+        // Of all rules, whoever they are for, unless somebody is named.
+        let narrowed =
+            Some(&arguments.asker).filter(|asker| asker.is_given()).and_then(|asker| asker.narrowed(&policy));
+        match preview::of(narrowed.as_ref().unwrap_or(&policy), list, arguments.top, today) {
             Ok(preview) => report.preview = Some(preview),
             Err(PreviewError::Unreadable(why)) => return Err(Failure::Usage(why)),
             Err(PreviewError::Untrusted(why)) => report.fail(why, Outcome::Untrusted.exit_code()),

@@ -104,7 +104,7 @@ struct Counted<'p> {
 
 impl<'p> Tally<'p> {
     fn new(policy: &'p Policy, top: usize, today: Date) -> Self {
-        let in_force = policy.rules().iter().filter(|rule| rule.is_in_force(today));
+        let in_force = policy.heard().filter(|rule| rule.is_in_force(today));
         let rules: Vec<Counted<'p>> = in_force
             .map(|rule| Counted {
                 rule: &rule.id,

@@ -11,6 +11,8 @@ use crate::pypi::resource::Release;
 #[derive(Debug)]
 pub(super) struct Judges<'p> {
     policy: &'p Policy,
+    /// All rules, whoever they are for.
+    whole: &'p Policy,
     /// The enforcing rules in force, without their exceptions.
     unexcepted: Policy,
     /// The rules that expired, as if they hadn't.
@@ -34,6 +36,8 @@ pub(super) struct Findings<'p> {
     pub(super) excepted: Option<Excepted<'p>>,
     /// A rule that would protect it if it hadn't expired.
     pub(super) expired: Option<Match<'p>>,
+    /// A rule that would protect it if somebody else asked.
+    pub(super) for_others: Option<Match<'p>>,
 }
 
 /// A rule's match that the rule's exception takes back.
@@ -48,13 +52,14 @@ pub(super) struct Excepted<'p> {
 }
 
 impl<'p> Judges<'p> {
-    pub(super) fn new(policy: &'p Policy, today: Date) -> Result<Self, CompileError> {
-        let enforcing = || policy.rules().iter().filter(|rule| rule.mode == Mode::Enforce);
+    pub(super) fn new(policy: &'p Policy, whole: &'p Policy, today: Date) -> Result<Self, CompileError> {
+        let enforcing = || policy.heard().filter(|rule| rule.mode == Mode::Enforce);
         let in_force = || enforcing().filter(|rule| rule.is_in_force(today)).cloned();
         let unexcepted = in_force().map(|rule| Rule { except: Vec::new(), ..rule }).collect();
         let expired = enforcing().filter(|rule| !rule.is_in_force(today)).cloned().collect();
         Ok(Self {
             policy,
+            whole,
             unexcepted: Policy::compile(unexcepted, today)?,
             // On the first of all days they were in force.
             expired: Policy::compile(expired, Date::MIN)?,
@@ -87,11 +92,22 @@ impl<'p> Judges<'p> {
             owners,
             excepted: if allowed { self.excepted(&subjects) } else { None },
             expired: if allowed { self.expired(thing, &subjects) } else { None },
+            for_others: if allowed { self.for_others(thing, &subjects) } else { None },
         }
     }
 
     fn expired(&'p self, thing: &Thing, subjects: &[Subject<'_>]) -> Option<Match<'p>> {
         first(&self.expired, subjects).1.protected.or_else(|| hiding(&self.expired, thing).into_iter().next())
+    }
+
+    fn for_others(&self, thing: &Thing, subjects: &[Subject<'_>]) -> Option<Match<'p>> {
+        if self.policy.is_whole() {
+            return None;
+        }
+        let heard = |found: &Match<'_>| self.policy.heard().any(|rule| rule.id == found.rule.id);
+        let hidden =
+            || hiding(self.whole, thing).into_iter().find(|found| found.rule.mode == Mode::Enforce && !heard(found));
+        first(self.whole, subjects).1.protected.or_else(hidden)
     }
 
     fn owners(&self, file: &FileName) -> Vec<(ProjectName, bool)> {

@@ -26,6 +26,7 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>) -> Value {
         "folded": found.map(|found| found.folded),
         "place": found.and_then(|found| found.place).map(ToString::to_string),
         "versions": found.and_then(|found| found.hidden_releases()).map(ToString::to_string),
+        "for": found.and_then(|found| audience(&found)),
         "reason": found.and_then(|found| found.rule.reason.as_deref()),
         "owner": found.and_then(|found| found.rule.owner.as_deref()),
         "private_index": found.and_then(|found| found.rule.private_index.as_deref()),
@@ -42,8 +43,20 @@ pub(super) fn of(thing: &Thing, findings: &Findings<'_>) -> Value {
             "place": excepted.place.map(ToString::to_string),
         })),
         "expired": findings.expired.as_ref().map(of_match),
+        "for_others": findings.for_others.as_ref().map(|found| json!({
+            "rule": found.rule.id,
+            "pattern": found.written,
+            "place": found.place.map(ToString::to_string),
+            "for": audience(found),
+        })),
         "hides_releases": findings.hiding.iter().map(of_hiding).collect::<Vec<_>>(),
     })
+}
+
+/// For whom the rule is, unless it is for everybody.
+fn audience(found: &Match<'_>) -> Option<String> {
+    let audience = &found.rule.audience;
+    (!audience.is_everybody()).then(|| audience.to_string())
 }
 
 fn of_owner((project, protected): &(ProjectName, bool)) -> Value {

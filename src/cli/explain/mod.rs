@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use self::findings::{Findings, Judges};
 use self::requirement::{Line, in_line};
 use self::thing::{LOCAL, Thing};
+use super::asker::As;
 use super::output::Console;
 use super::{Common, Failure, Outcome, knows_enough, tell_of_no_rule};
 use crate::clients::scan::{decoded, logical_lines};
@@ -25,6 +26,8 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    asker: As,
     /// Project names, file names, URLs or requirements; `-` reads them from standard input, one a line
     #[arg(required = true, value_name = "THING")]
     things: Vec<String>,
@@ -34,7 +37,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let settings = common.settings()?;
     let today = OffsetDateTime::now_utc().date();
     let policy = settings.policy(today)?;
-    let judges = Judges::new(&policy, today)?;
+    let narrowed = arguments.asker.narrowed(&policy);
+    let judges = Judges::new(narrowed.as_ref().unwrap_or(&policy), &policy, today)?;
     tell_of_no_rule(&settings, today, console);
     let told = arguments.json || common.verbose > 0;
     let Asked { things, unreadable } = Asked::read(&arguments.things, &settings, told)?;
@@ -57,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     if any {
         return Ok(Outcome::Finding);
     }
-    knows_enough(&policy)?;
+    knows_enough(narrowed.as_ref().unwrap_or(&policy))?;
     Ok(Outcome::Fine)
 }
 

@@ -103,6 +103,9 @@ fn details(found: &Match<'_>) -> Vec<(&'static str, String)> {
     };
     pattern.extend(found.rule.versions.iter().map(|versions| format!(", releases {versions} only")));
     let mut lines = vec![("rule", found.rule.id.clone()), ("pattern", pattern), ("written at", place(found))];
+    if !found.rule.audience.is_everybody() {
+        lines.push(("in force for", found.rule.audience.to_string()));
+    }
     let said =
         [("reason", &found.rule.reason), ("owner", &found.rule.owner), ("install from", &found.rule.private_index)];
     lines.extend(said.into_iter().filter_map(|(label, value)| Some((label, value.clone()?))));
@@ -147,6 +150,13 @@ fn besides(findings: &Findings<'_>) -> Vec<(&'static str, String)> {
         lines.push((
             "expired",
             format!("rule {rule} would hide it by {written} ({}), but it expired{last}", place(found)),
+        ));
+    }
+    if let Some(found) = &findings.for_others {
+        let (rule, written, audience) = (&found.rule.id, found.written, &found.rule.audience);
+        lines.push((
+            "for others",
+            format!("rule {rule} would hide it by {written} ({}), but it is in force for {audience}", place(found)),
         ));
     }
     lines

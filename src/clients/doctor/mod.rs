@@ -36,7 +36,7 @@ use self::trust::Trust;
 use crate::config::Settings;
 use crate::config::environment::Environment;
 use crate::name::{ProjectName, Subject};
-use crate::policy::{Mode, Policy, Rule};
+use crate::policy::{Asker, Mode, Policy, Rule};
 use crate::pypi::site::Sites;
 use crate::tls::shown::Shown;
 
@@ -147,10 +147,14 @@ async fn settings_of(
 
 /// A name that `policy` hides on the public index: the first exact one of its rules, else of what is asserted.
 pub(crate) fn name_to_try(settings: &Settings, policy: &Policy) -> Option<ProjectName> {
-    let enforced = |rule: &&Rule| rule.mode == Mode::Enforce && rule.versions.is_none();
+    let enforced = |rule: &&Rule| rule.mode == Mode::Enforce && rule.versions.is_none() && rule.audience.is_everybody();
     let of_rules = settings.rules.iter().filter(enforced).flat_map(|rule| &rule.names).map(|pattern| pattern.written());
-    let asserted = settings.assertions.iter().filter(|it| it.protected).map(|it| it.written.as_str());
+    let asserted = settings.assertions.iter().filter(|it| it.protected && it.asker.is_anybody());
+    let asserted = asserted.map(|it| it.written.as_str());
     // What has a wildcard in it, or is an expression, is no name.
     let mut names = of_rules.chain(asserted).filter_map(|written| ProjectName::parse(written).ok());
+    // Whoever the gateway takes us for.
+    let narrowed = policy.narrowed_to(&Asker::LOCAL);
+    let policy = narrowed.as_ref().unwrap_or(policy);
     names.find(|name| policy.judge(Subject::Project(name.as_name())).is_protected())
 }

@@ -7,6 +7,10 @@ pub enum LintKind {
     NothingProtected,
     /// `allow` serves everybody.
     OpenToTheWorld,
+    /// Others may read the hashes of the passwords.
+    ExposedUsers,
+    /// The rule is for a user, or spares one, who is none.
+    UnknownUser,
     /// The rule's last day is over.
     Expired,
     /// The rule's last day is near.
@@ -42,9 +46,11 @@ pub enum Level {
 
 impl LintKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::NothingProtected,
         Self::OpenToTheWorld,
+        Self::ExposedUsers,
+        Self::UnknownUser,
         Self::Expired,
         Self::ExpiresSoon,
         Self::NoReason,
@@ -64,6 +70,8 @@ impl LintKind {
         match self {
             Self::NothingProtected => "nothing-protected",
             Self::OpenToTheWorld => "open-to-the-world",
+            Self::ExposedUsers => "exposed-users",
+            Self::UnknownUser => "unknown-user",
             Self::Expired => "expired",
             Self::ExpiresSoon => "expires-soon",
             Self::NoReason => "no-reason",
@@ -99,6 +107,8 @@ impl LintKind {
         match self {
             Self::NothingProtected => "No enforcing rule is in force, so nothing is protected.",
             Self::OpenToTheWorld => "`allow` admits every network, so whoever reaches the proxy is served.",
+            Self::ExposedUsers => "Others than its owner may read the users file, and guess passwords from its hashes.",
+            Self::UnknownUser => "The rule is for a user, or spares one, whom the users file doesn't have.",
             Self::Expired => "The rule's last day is over, so it protects nothing any more.",
             Self::ExpiresSoon => "The rule's last day is near; after it the rule protects nothing.",
             Self::NoReason => "The rule has no reason, so nobody who is refused learns why.",

@@ -57,8 +57,8 @@ pub(super) fn all(rules: &[Rule], today: Date) -> Vec<Lint> {
 }
 
 fn entries(rules: &[Rule], today: Date, mode: Mode) -> impl Iterator<Item = Entry<'_>> {
-    // A rule on single releases neither covers another nor is covered by one.
-    let whole = rules.iter().filter(|rule| rule.versions.is_none());
+    // A rule on single releases neither covers another nor is covered by one, nor does one that is not for everybody.
+    let whole = rules.iter().filter(|rule| rule.versions.is_none() && rule.audience.is_everybody());
     let of_mode = whole.filter(move |rule| rule.mode == mode && rule.is_in_force(today));
     of_mode.flat_map(|rule| rule.names.iter().map(move |pattern| Entry { rule, pattern }))
 }
@@ -71,7 +71,8 @@ fn repeated(rules: &[Rule], today: Date, twins: &mut HashSet<*const Pattern>) ->
         let entry = Entry { rule, pattern };
         let versions = rule.versions.as_ref().map(ToString::to_string);
         let force = (rule.mode == Mode::Audit, rule.is_in_force(today), rule.expires, rule.lookalikes);
-        let key = (pattern.folded(), force, versions);
+        let audience = (!rule.audience.is_everybody()).then(|| rule.audience.to_string());
+        let key = (pattern.folded(), force, versions, audience);
         if let Some(earlier) = first.get(&key) {
             twins.insert(std::ptr::from_ref(pattern));
             let message = format!("the pattern `{}` repeats {}", pattern.written(), earlier.shown());
@@ -116,7 +117,8 @@ impl<'r> Enforced<'r> {
                 expressions.push(index);
             }
         }
-        let is_whole = |rule: &&Rule| rule.mode == Mode::Enforce && rule.versions.is_none();
+        let is_whole =
+            |rule: &&Rule| rule.mode == Mode::Enforce && rule.versions.is_none() && rule.audience.is_everybody();
         let enforcing = rules.iter().filter(is_whole).cloned().collect();
         let policy = Policy::compile(enforcing, today).ok();
         Self { entries, prefixes, expressions, policy, walks_left: MAX_WALKS }

@@ -19,10 +19,35 @@ pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
         let help = "add a rule: `[[protect]]`, `id = \"acme\"`, `names = [\"acme\", \"acme-*\"]`";
         lints.push(Lint::of_config(LintKind::NothingProtected, message, help));
     }
-    if let Some(network) = settings.allow.iter().find(|network| network.prefix_len() == 0) {
+    // Where users are asked for, whoever reaches the proxy is not served yet.
+    let open = settings.allow.iter().find(|network| network.prefix_len() == 0);
+    if let Some(network) = open.filter(|_| settings.users.is_none()) {
         let message = format!("`allow` has `{network}`: whoever reaches the proxy is served");
         let help = "list the networks of your clients instead: `allow = [\"10.0.0.0/8\"]`";
         lints.push(Lint::of_config(LintKind::OpenToTheWorld, message, help));
+    }
+    if let Some(file) = settings.users.as_ref().filter(|file| file.exposed) {
+        let shown = file.path.display();
+        let message =
+            format!("`{shown}` is readable by others than its owner, who can guess passwords from its hashes");
+        lints.push(Lint::of_config(LintKind::ExposedUsers, message, format!("`chmod 600 {shown}`")));
+    }
+    lints
+}
+
+/// The users that rules name and that are none: a slip of the pen leaves such a rule without effect.
+pub(super) fn of_users(settings: &Settings) -> Vec<Lint> {
+    let Some(file) = &settings.users else { return Vec::new() };
+    let Ok(users) = &file.users else { return Vec::new() };
+    let mut lints = Vec::new();
+    let listed: Vec<Rule> = settings.inventories.iter().map(|source| source.listing(None).rule).collect();
+    for rule in settings.rules.iter().chain(&listed) {
+        let named = rule.audience.only.iter().chain(&rule.audience.except);
+        for who in named.filter(|who| who.is_user() && !users.names().any(|name| who.is_named(name))) {
+            let message = format!("rule `{}` names `{who}`, and no user is called so", rule.id);
+            let help = format!("write it as in `{}`, or add the user there", file.path.display());
+            lints.push(Lint::of_rule(LintKind::UnknownUser, rule, message, help));
+        }
     }
     lints
 }

@@ -93,7 +93,7 @@ fn assertions_are_judged_by_the_rules() {
     insta::assert_snapshot!(failed.join("\n\n"), @r#"
 error: `requests` is asserted to be protected, but no rule in force matches it
  --> namewall.toml:37
-  = help: add it to the `names` of a rule, and look at `except` and `expires`
+  = help: add it to the `names` of a rule, and look at `except`, `expires` and `for`
 
 error: `ACME.core` is asserted to be allowed, but the pattern `acme-*` of rule `acme` (namewall.toml:16) protects it
  --> namewall.toml:38
@@ -129,4 +129,49 @@ fn versions_and_lookalikes() {
     let [acme, other] = &settings.rules[..] else { panic!("{:?}", settings.rules) };
     assert_eq!(acme.versions.as_ref().map(ToString::to_string).as_deref(), Some(">=2.0, !=3.*"));
     assert!(acme.lookalikes && !other.lookalikes && other.versions.is_none());
+}
+
+#[test]
+fn users_may_come_from_anywhere_and_only_they() {
+    let (anywhere, here) = (load("[listen]\nusers = \"users\"\naddr = \"0.0.0.0:3128\"\n").unwrap(), load("").unwrap());
+    assert_eq!(anywhere.allow, ["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()]);
+    assert_eq!((&anywhere.admin_allow, &here.admin_allow), (&here.allow, &here.allow));
+    let both = load("[listen]\nusers = \"users\"\nallow = [\"10.0.0.0/8\"]\n").unwrap();
+    assert_eq!((both.allow.len(), both.admin_allow), (1, both.allow));
+    assert!(here.users.is_none() && both.users.unwrap().users.unwrap().len() == 1);
+}
+
+#[test]
+fn a_users_file_that_is_none_is_said_with_its_line() {
+    let mistake = &load("[listen]\nusers = \"plain\"\n").unwrap_err().mistakes()[0].clone();
+    assert!(
+        mistake.message().ends_with("plain:2: user `ci`: what follows the colon is no hash"),
+        "{}",
+        mistake.message()
+    );
+    assert!(mistake.help().contains("htpasswd -B"), "{}", mistake.help());
+    assert!(!mistake.to_string().contains("secret"), "{mistake}");
+}
+
+#[test]
+fn an_assertion_may_be_for_somebody() {
+    let text = |asserted: &str| {
+        format!(
+            "[listen]\nusers = \"users\"\n[[protect]]\nid = \"a\"\nnames = [\"a\"]\nfor = [\"user:ci\", \"10.0.0.0/8\"]\n{asserted}"
+        )
+    };
+    let failed = |asserted: &str| {
+        let settings = load(&text(asserted)).unwrap();
+        let policy = settings.policy(date!(2026 - 01 - 01)).unwrap();
+        settings.check_assertions(&policy).iter().map(FailedAssertion::message).collect::<Vec<_>>()
+    };
+    for holds in
+        ["protected = [\"a\"]\nfor = \"user:ci\"", "protected = [\"a\"]\nfor = \"10.1.2.3\"", "allowed = [\"a\"]"]
+    {
+        assert_eq!(failed(&format!("[[assert]]\n{holds}\n")), [""; 0], "{holds}");
+    }
+    let message = "`a` is asserted to be protected for user:dev, but no rule in force matches it";
+    assert_eq!(failed("[[assert]]\nprotected = [\"a\"]\nfor = \"user:dev\"\n"), [message]);
+    let message = "`a` is asserted to be protected, but no rule in force matches it";
+    assert_eq!(failed("[[assert]]\nprotected = [\"a\"]\n"), [message]);
 }

@@ -172,3 +172,25 @@ fn versions_that_leave_none_are_odd() {
         assert_eq!(short(&rule("a", "\"six\"", &format!("versions = \"{some}\""))), Vec::<String>::new(), "{some}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn users_who_are_none_and_hashes_that_others_read() {
+    let for_users = |users: &str| rule("acme", "\"acme\"", &format!("for = [{users}]\nexcept-for = [\"10.0.0.0/8\"]"));
+    let config = |users: &str| format!("[listen]\nusers = \"users\"\nallow = [\"0.0.0.0/0\"]\n{}", for_users(users));
+    assert_eq!(short(&config("\"user:ci\", \"user:c*\"")), ["0 exposed-users"]);
+    assert_eq!(short(&config("\"user:CI\", \"user:dev-*\"")), ["0 exposed-users", "4 unknown-user", "4 unknown-user"]);
+    let said = warnings(&config("\"user:dev\""));
+    assert!(said.contains("rule `acme` names `user:dev`, and no user is called so"), "{said}");
+    assert!(said.contains("readable by others") && said.contains("chmod 600"), "{said}");
+}
+
+#[test]
+fn a_rule_for_some_shadows_nobodys() {
+    let first = rule("first", "\"acme-*\"", "for = [\"10.0.0.0/8\"]");
+    let second = rule("second", "\"acme-core\"", "");
+    assert_eq!(short(&format!("{first}{second}")), [""; 0]);
+    assert_eq!(short(&format!("{second}{first}")), [""; 0]);
+    let twice = rule("third", "\"acme-*\"", "for = [\"10.0.0.0/8\"]");
+    assert_eq!(short(&format!("{first}{twice}")).len(), 1);
+}

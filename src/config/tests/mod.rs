@@ -23,10 +23,12 @@ fn environment() -> Environment {
 fn load_with(overrides: Overrides, text: &str) -> Result<Settings, ConfigError> {
     let cwd = TempDir::new().unwrap();
     fs::write(cwd.path().join("namewall.toml"), text).unwrap();
+    fs::write(cwd.path().join("users"), "ci:$2y$04$CkGmt0TpsIjhaxp2ZuMVPuEA45W.x/BbM24ouP37MXVchCtXNxP5S\n").unwrap();
+    fs::write(cwd.path().join("plain"), "\nci:secret\n").unwrap();
     let overrides = Overrides { config: Some("namewall.toml".into()), ..overrides };
     let cwd_name = cwd.path().display().to_string();
     Settings::load_from(&overrides, &environment(), cwd.path()).map_err(|error| {
-        let names_a_file = ["extra-roots", "proxy-password-file"].iter().any(|key| text.contains(key));
+        let names_a_file = ["extra-roots", "proxy-password-file", "users ="].iter().any(|key| text.contains(key));
         assert!(!error.to_string().contains(&cwd_name) || names_a_file, "{error}");
         error
     })

@@ -216,7 +216,7 @@ impl Keeper<'_> {
         let Some(lead) = self.lead else { return };
         exchange.shared.metrics.cached(how);
         // A page of other rules than those in force serves nobody, and would keep them in memory.
-        if !Arc::ptr_eq(&exchange.shared.policy(), &exchange.policy) {
+        if !exchange.shared.is_in_force(&exchange.policy) {
             return lead.give_up(true);
         }
         let key = lead.key().clone();

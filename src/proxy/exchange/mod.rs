@@ -33,7 +33,7 @@ use super::body::{Body, empty};
 use super::reply;
 use super::upstream::UpstreamError;
 use crate::name::{Authority, ProjectName, Subject};
-use crate::policy::{Match, Policy};
+use crate::policy::{Asker, Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
 use crate::pypi::site::{Site, SiteKind, labels_below};
 use crate::pypi::upload::is_multipart_form;
@@ -50,6 +50,8 @@ pub(crate) const GREETING: &str = "/.well-known/namewall";
 #[derive(Clone, Debug)]
 pub(super) struct Visit {
     pub(super) client: IpAddr,
+    /// As whom; `None` where nobody is asked for a name.
+    pub(super) user: Option<Arc<str>>,
     pub(super) site: Site,
     pub(super) port: u16,
     /// CONNECT and SNI named different hosts.
@@ -121,7 +123,7 @@ fn drop_body(response: &mut Response<Body>) {
 
 /// Reads what a client sends on although its answer is known: many listen only when they have said all. Whether the
 /// connection can go on; a client that waits for `100 Continue` sends nothing before it.
-async fn discard(mut body: Incoming, expects_continue: bool) -> bool {
+pub(super) async fn discard(mut body: Incoming, expects_continue: bool) -> bool {
     if body.is_end_stream() {
         return true;
     }
@@ -151,7 +153,7 @@ impl Exchange {
         let resource = Resource::of(visit.site.kind, &parts.method, target)
             .map_err(|bad| refuse(StatusCode::BAD_REQUEST, "bad-target", &bad))?;
         Ok(Self {
-            policy: shared.policy(),
+            policy: shared.policy_for(&Asker { client: visit.client, user: visit.user.as_deref() }),
             shared,
             visit,
             id: id.to_owned(),
@@ -235,7 +237,8 @@ impl Exchange {
         };
         match found {
             Some((name, found)) => self.tell_denied(&name, &found, reply::refused(&name, &found)),
-            None => reply::greeting(policy.fingerprint()),
+            // That of all rules, whoever they are for: `doctor` compares it with what the config says.
+            None => reply::greeting(self.shared.policy().fingerprint()),
         }
     }
 

@@ -110,7 +110,8 @@ async fn filter(
 
 /// What is taken out of PyPI's own list are protected names that strangers hold.
 fn tell_of_claimed(exchange: &Exchange, hits: &[Hit<'_>], claims: Option<Claims>) {
-    if exchange.visit.site.host.as_str() != "pypi.org" {
+    // What somebody sees for whom only some rules are in force tells nothing of the others.
+    if exchange.visit.site.host.as_str() != "pypi.org" || !exchange.policy.is_whole() {
         return;
     }
     let rules = exchange.policy.rules().iter().map(|rule| rule.id.as_str());

@@ -97,7 +97,7 @@ impl Exchange {
             mode: told.by.map(|by| by.mode.as_str()),
             removed: told.removed,
             client: self.visit.client,
-            user: None,
+            user: self.visit.user.as_deref().map(str::to_owned),
             method: self.method.to_string(),
             host: self.visit.site.host.to_string(),
             path: self.path.clone(),
