@@ -19,7 +19,8 @@ fuzz_target!(|text: &str| match Users::parse(text) {
         let is_name =
             |hash: &str| text.lines().any(|line| line.split(':').next().is_some_and(|name| name.contains(hash)));
         let hashes = text.lines().filter_map(|line| line.split_once(':')).map(|(_, hash)| hash.trim());
-        for hash in hashes.filter(|hash| hash.len() > 60 && !is_name(hash)) {
+        // With a space in it, it may be a complaint of ours.
+        for hash in hashes.filter(|hash| hash.len() > 60 && !hash.contains(' ') && !is_name(hash)) {
             assert!(!shown.contains(hash), "{shown}");
         }
     }
