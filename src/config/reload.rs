@@ -256,6 +256,10 @@ mod tests {
             "[listen]\ndrain = \"1s\"\n[log]\ndecisions = \"d\"\n[[intercept]]\nhost = \"m.example\"\nkind = \"mirror\"\n",
         );
         assert_eq!(needing_restart(&more, &running), ["listen.drain", "intercept", "log.decisions"]);
+        for more in ["proxy = \"p:1\"", "no-proxy = \"a\"", "[[upstream.route]]\nto = \"a\"\nproxy = \"direct\""] {
+            let more = settings(folder.path(), &format!("[upstream]\n{more}\n"));
+            assert_eq!(needing_restart(&more, &running), ["upstream.proxy"]);
+        }
     }
 
     #[test]

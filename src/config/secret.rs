@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// A password or a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
@@ -12,6 +15,12 @@ impl Secret {
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
+    }
+
+    /// A user and a password, as a field of HTTP says them (RFC 7617).
+    #[must_use]
+    pub fn basic(user: &str, password: &str) -> Self {
+        Self::new(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
     }
 
     /// The secret itself: for the field of a request, and nowhere else.

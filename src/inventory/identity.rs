@@ -3,8 +3,6 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 use super::netrc;
@@ -24,10 +22,10 @@ pub(super) enum IdentityError {
 
 /// The value of `Authorization`, if there is anything to say.
 pub(super) fn authorization(source: &InventorySource) -> Result<Option<HeaderValue>, IdentityError> {
-    let text = match &source.credentials {
+    let said = match &source.credentials {
         Credentials::Nobody => return Ok(None),
-        Credentials::Bearer(token) => format!("Bearer {}", secret(token)?.expose()),
-        Credentials::Basic(user, password) => basic(user, secret(password)?.expose()),
+        Credentials::Bearer(token) => Secret::new(format!("Bearer {}", secret(token)?.expose())),
+        Credentials::Basic(user, password) => Secret::basic(user, secret(password)?.expose()),
         Credentials::Netrc(path) => {
             let text = match read(path) {
                 Ok(text) => text,
@@ -37,18 +35,14 @@ pub(super) fn authorization(source: &InventorySource) -> Result<Option<HeaderVal
             };
             let host = source.url.as_url().host_str().unwrap_or_default();
             match netrc::find(text.expose(), host) {
-                Some((user, password)) => basic(&user, &password),
+                Some((user, password)) => Secret::basic(&user, &password),
                 None => return Ok(None),
             }
         }
     };
-    let mut value = HeaderValue::try_from(text).map_err(|_secret| IdentityError::Unsendable)?;
+    let mut value = HeaderValue::try_from(said.expose()).map_err(|_secret| IdentityError::Unsendable)?;
     value.set_sensitive(true);
     Ok(Some(value))
-}
-
-fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
 fn secret(source: &SecretSource) -> Result<Secret, IdentityError> {

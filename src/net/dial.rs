@@ -84,7 +84,7 @@ pub enum DialError {
         /// The parent, without credentials.
         parent: String,
         /// Why not.
-        cause: Box<DialError>,
+        cause: Box<Self>,
     },
     /// The parent proxy gives no way.
     #[error("cannot connect to {to} through the parent proxy {parent}: {cause}")]

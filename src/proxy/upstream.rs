@@ -72,7 +72,7 @@ pub(super) struct Outside {
 
 impl Outside {
     pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust, exits: &Arc<Exits>) -> Self {
-        let upstream = |is_local| Upstream::on(dialer, trust, Some((Arc::clone(exits), is_local)));
+        let upstream = |is_local| Upstream::on(dialer, trust, Some(&(Arc::clone(exits), is_local)));
         Self { here: upstream(true), elsewhere: upstream(false) }
     }
 
@@ -150,8 +150,8 @@ impl Upstream {
         Self::on(dialer, trust, None)
     }
 
-    fn on(dialer: &Arc<Dialer>, trust: &UpstreamTrust, exits: Option<(Arc<Exits>, bool)>) -> Self {
-        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), trust, exits.clone(), protocols);
+    fn on(dialer: &Arc<Dialer>, trust: &UpstreamTrust, exits: Option<&(Arc<Exits>, bool)>) -> Self {
+        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), trust, exits.cloned(), protocols);
         Self { dialer: Arc::clone(dialer), pages: client(&[b"h2", b"http/1.1"]), files: client(&[b"http/1.1"]) }
     }
 

@@ -20,28 +20,12 @@ use super::error::CaError;
 use super::in_force::InForce;
 use super::provider;
 
-/// The client side's TLS configuration for upstream connections (ALPN not set): the system's roots and `extra_roots`,
-/// never `ours`, verified always. There is no switch that turns verification off. Nor is another authority of namewall's
-/// believed that only the system vouches for: it may be an earlier one of this machine's.
-///
-/// # Errors
-/// [`CaError`] when a file can't be read or holds no certificate, or there is no root at all.
-pub fn upstream_config(extra_roots: &[PathBuf], ours: &InForce, system: &SystemRoots) -> Result<ClientConfig, CaError> {
-    config(extra_roots, Some(ours.clone()), system)
-}
-
-/// As [`upstream_config`], where there is no authority of ours that anybody could misuse.
-///
-/// # Errors
-/// As there.
-pub fn upstream_config_without_ours(extra_roots: &[PathBuf], system: &SystemRoots) -> Result<ClientConfig, CaError> {
-    config(extra_roots, None, system)
-}
-
-/// The same for the ways that there are.
+/// The client side's TLS configuration for upstream connections (ALPN not set): the system's roots and the configured
+/// ones, never our own authority, verified always. There is no switch that turns verification off. Nor is another authority
+/// of namewall's believed that only the system vouches for: it may be an earlier one of this machine's.
 #[derive(Clone, Debug)]
 pub struct UpstreamTrust {
-    /// To whoever is elsewhere.
+    /// For nearly all.
     pub usual: ClientConfig,
     /// Through a parent proxy on this machine, which may be a namewall with the same authority as ours: a `run` behind
     /// `serve`, or in another `run`. It shows leaves that we could have signed.
@@ -49,19 +33,15 @@ pub struct UpstreamTrust {
 }
 
 impl UpstreamTrust {
-    /// Both, as [`upstream_config`] has the usual one.
+    /// The system's roots and `extra_roots`, and never `ours`, if there is one yet.
     ///
     /// # Errors
-    /// As there.
+    /// [`CaError`] when a file can't be read or holds no certificate, or there is no root at all.
     pub fn of(extra_roots: &[PathBuf], ours: Option<InForce>, system: &SystemRoots) -> Result<Self, CaError> {
         let usual = verifier(extra_roots, ours, system)?;
         let behind_us = BehindUs { ours: usual.ours.clone(), usual: usual.clone() };
         Ok(Self { usual: client_config(Arc::new(usual))?, behind_us: client_config(Arc::new(behind_us))? })
     }
-}
-
-fn config(extra_roots: &[PathBuf], ours: Option<InForce>, system: &SystemRoots) -> Result<ClientConfig, CaError> {
-    client_config(Arc::new(verifier(extra_roots, ours, system)?))
 }
 
 fn verifier(extra_roots: &[PathBuf], ours: Option<InForce>, system: &SystemRoots) -> Result<NotOurs, CaError> {
@@ -276,12 +256,16 @@ mod tests {
     use crate::tls::renewal::{self, Overlap};
     use crate::tls::testing::{assert_success, authority, child, handshake, host, hosts, is_child};
 
+    fn usual(extra_roots: &[PathBuf], ours: &InForce, system: &SystemRoots) -> Result<ClientConfig, CaError> {
+        Ok(UpstreamTrust::of(extra_roots, Some(ours.clone()), system)?.usual)
+    }
+
     #[test]
     fn extra_roots_are_believed_and_our_own_authority_is_not() {
         let (our_dir, ours) = authority();
         let (their_dir, theirs) = authority();
         let both = [our_dir.path().join("ca.pem"), their_dir.path().join("ca.pem")];
-        let client = Arc::new(upstream_config(&both, &InForce::new(ours.clone()), &SystemRoots::load()).unwrap());
+        let client = Arc::new(usual(&both, &InForce::new(ours.clone()), &SystemRoots::load()).unwrap());
 
         let upstream = Leaves::new(theirs, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
         assert!(handshake(&client, &upstream, "pypi.org").is_ok());
@@ -316,9 +300,8 @@ mod tests {
         let (_our_dir, ours) = authority();
         let (their_dir, _) = authority();
         let (_dir, stranger) = authority();
-        let client = Arc::new(
-            upstream_config(&[their_dir.path().join("ca.pem")], &InForce::new(ours), &SystemRoots::load()).unwrap(),
-        );
+        let client =
+            Arc::new(usual(&[their_dir.path().join("ca.pem")], &InForce::new(ours), &SystemRoots::load()).unwrap());
         let upstream = Leaves::new(stranger, &hosts()).unwrap().server_config(&host("pypi.org")).unwrap();
         let refused = handshake(&client, &upstream, "pypi.org").unwrap_err();
         assert!(refused.to_string().contains("name its ca.pem in `extra-roots`"), "{refused}");
@@ -375,9 +358,7 @@ mod tests {
         let (dir, ours) = authority();
         let broken = dir.path().join("corp-root.pem");
         let message = |path: &Path| {
-            upstream_config(&[path.to_owned()], &InForce::new(ours.clone()), &SystemRoots::load())
-                .unwrap_err()
-                .to_string()
+            usual(&[path.to_owned()], &InForce::new(ours.clone()), &SystemRoots::load()).unwrap_err().to_string()
         };
         assert!(message(&broken).starts_with(&format!("cannot read `{}`", broken.display())));
         for contents in [

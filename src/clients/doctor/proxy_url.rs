@@ -1,7 +1,5 @@
 //! A proxy as a variable names it: where it is, and what it wants to know. Shown without its password, always.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -34,10 +32,8 @@ impl ProxyUrl {
         let host = url.host_str().and_then(|host| host.parse().ok()).ok_or("names no host")?;
         let address = Authority { host, port: url.port_or_known_default().unwrap_or(80) };
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let authorization = (!url.username().is_empty() || url.password().is_some()).then(|| {
-            let pair = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
-            Secret::new(format!("Basic {}", STANDARD.encode(pair)))
-        });
+        let authorization = (!url.username().is_empty() || url.password().is_some())
+            .then(|| Secret::basic(&decoded(url.username()), &decoded(url.password().unwrap_or_default())));
         Ok(Self { address, authorization })
     }
 }

@@ -14,8 +14,9 @@ fn load_under(variables: &[(&str, &str)], text: &str) -> Result<Settings, Config
 /// The default, the one for plain HTTP, and whether `a.example` is an exception.
 fn ways(variables: &[(&str, &str)], text: &str) -> (String, String, bool) {
     let parents = load_under(variables, text).unwrap_or_else(|error| panic!("{error}")).parents;
-    let shown =
-        |parent: &Option<_>| parent.as_ref().map_or("direct".to_owned(), |parent: &Arc<Parent>| parent.to_string());
+    let shown = |parent: &Option<_>| {
+        parent.as_ref().map_or_else(|| "direct".to_owned(), |parent: &Arc<Parent>| parent.to_string())
+    };
     let excepted = parents.no_proxy.cover(&"a.example:443".parse().unwrap());
     (shown(&parents.default), shown(&parents.plain), excepted)
 }

@@ -6,8 +6,6 @@ pub mod socks;
 use std::io;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes, BytesMut};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -81,7 +79,7 @@ impl ParentError {
 #[must_use]
 pub fn authorization(parent: &Parent) -> Option<Secret> {
     let (user, password) = parent.credentials.as_ref()?;
-    Some(Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose())))))
+    Some(Secret::basic(user, password.expose()))
 }
 
 /// What is opened at a parent.

@@ -110,11 +110,14 @@ fn pair(bytes: &[u8], version: u8) -> Result<Option<(u8, usize)>, ParentError> {
     }
 }
 
+/// Whether there is a connection.
+pub type Outcome = Result<(), Failure>;
+
 /// The answer that `bytes` begin with, and its length; `None` while there is more to come.
 ///
 /// # Errors
 /// [`ParentError::Protocol`] if it is no answer of SOCKS 5.
-pub fn reply(bytes: &[u8]) -> Result<Option<(Result<(), Failure>, usize)>, ParentError> {
+pub fn reply(bytes: &[u8]) -> Result<Option<(Outcome, usize)>, ParentError> {
     const NOT_SOCKS: ParentError = ParentError::Protocol("SOCKS 5");
     if bytes.first().is_some_and(|version| *version != VERSION) {
         return Err(NOT_SOCKS);

@@ -322,6 +322,42 @@ async fn a_stranger_with_our_name_behind_a_parent_is_looked_into() {
     assert_eq!(world.leaked().len(), 0);
 }
 
+/// What namewall asks for itself: PyPI's list of all projects, and that of a private index.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_come_through_it_too() {
+    let squid = Server::squid("");
+    let standin = pypi().start().await.unwrap();
+    let index = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = index.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = index.accept().await {
+            let _asked = tcp.read(&mut [0; 4096]).await;
+            let list = r#"{"meta": {"api-version": "1.0"}, "projects": [{"name": "acmetool"}]}"#;
+            let length = list.len();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\ncontent-length: {length}\r\n\r\n");
+            let _sent = tcp.write_all((head + list).as_bytes()).await;
+        }
+    });
+    let inventory = format!("[[inventory]]\nid = \"corp\"\nurl = \"http://{at}/simple/\"\n");
+    let shell = Shell::new(&inventory);
+    let root = standin.write_root(shell.path()).unwrap();
+    let config = standin.upstream_table(&root) + &inventory;
+    std::fs::write(shell.path().join("namewall.toml"), config).unwrap();
+    let claimed = |port: u16| {
+        let mut command = shell.command(&["claimed"]);
+        command.env("ALL_PROXY", format!("http://127.0.0.1:{port}")).stdin(Stdio::null());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let past = claimed(free_port()).await.unwrap();
+    assert_eq!(past.status.code(), Some(3), "{}", stderr(&past));
+    assert!(stderr(&past).contains("cannot reach the parent proxy"), "{}", stderr(&past));
+    assert_eq!(standin.log().len(), 0);
+    let through = claimed(squid.port).await.unwrap();
+    assert_eq!(through.status.code(), Some(1), "acmetool is on PyPI, too: {}", stderr(&through));
+    squid.logged("access.log", &format!("GET http://{at}/simple/"));
+    squid.logged("access.log", &format!("CONNECT {}", standin.address()));
+}
+
 #[test]
 fn an_invalid_value_is_an_error_and_never_a_direct_connection() {
     for (variable, value, words) in [
