@@ -51,6 +51,7 @@ pub(super) fn compile(
         source: gathered.sources.config().path.clone(),
         listen: listen::addresses(&document, variables, overrides, &mut mistakes),
         admin: listen::admin(table, variables, overrides, &mut mistakes),
+        admin_hosts: listen::admin_hosts(table, &mut mistakes),
         allow: listen::allow(table, variables, &mut mistakes),
         drain: table
             .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))

@@ -40,6 +40,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawListen {
     pub(super) addr: Option<Spanned<OneOrMany>>,
     pub(super) admin: Option<Text>,
+    pub(super) admin_hosts: Vec<Text>,
     pub(super) allow: Option<Spanned<Vec<Text>>>,
     pub(super) users: Option<Text>,
     pub(super) drain: Option<Text>,

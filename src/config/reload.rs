@@ -110,6 +110,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
     let changed = [
         ("listen.addr", new.listen != running.listen),
         ("listen.admin", new.admin != running.admin),
+        ("listen.admin-hosts", new.admin_hosts != running.admin_hosts),
         ("listen.allow", new.allow != running.allow),
         ("listen.drain", new.drain != running.drain),
         ("ca", new.ca != running.ca),

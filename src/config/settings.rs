@@ -31,6 +31,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// Where health, metrics and `ca.pem` are served; `None` is off.
     pub admin: Option<SocketAddr>,
+    /// The names under which it answers there, beside addresses and `localhost`.
+    pub admin_hosts: Vec<HostName>,
     /// Networks whose clients are served.
     pub allow: Vec<IpNet>,
     /// How long running requests may finish after SIGTERM.

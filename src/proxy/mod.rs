@@ -160,6 +160,7 @@ impl Proxy {
         let decisions = Decisions::open(path, Arc::clone(&metrics), &tasks)
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
+        let decisions = if admin.is_some() { decisions.remembering() } else { decisions };
         let own: Vec<SocketAddr> = addresses.iter().copied().chain(admin_address).collect();
         let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), own));
         let upstream = Upstream::new(&dialer, &tls);

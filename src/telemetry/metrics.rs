@@ -19,7 +19,7 @@ pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     bytes: Family<ByteLabels, Counter>,
-    lost: Counter,
+    dropped: Family<LogLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     refused: Gauge,
     /// Tunnels that are open.
@@ -85,6 +85,20 @@ struct CacheLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LogLabels {
+    log: &'static str,
+}
+
+/// A log with a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// What was decided.
+    Decision,
+    /// What was asked for.
+    Access,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FetchLabels {
     id: String,
     result: &'static str,
@@ -99,6 +113,16 @@ impl EncodeLabelValue for Outcome {
 impl EncodeLabelValue for Surface {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
         self.as_str().encode(encoder)
+    }
+}
+
+impl Log {
+    /// The word in the log and in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Access => "access",
+        }
     }
 }
 
@@ -126,9 +150,9 @@ impl Metrics {
         self.decisions.get_or_create(&labels).inc();
     }
 
-    /// Counts records that found no room on their way to the decision log, or on its disk.
-    pub fn decisions_lost(&self, count: u64) {
-        self.lost.inc_by(count);
+    /// Counts records that found no room on their way to a log's file, or on its disk.
+    pub(crate) fn dropped(&self, log: Log, count: u64) {
+        self.dropped.get_or_create(&LogLabels { log: log.as_str() }).inc_by(count);
     }
 
     /// Counts an answered request.
@@ -199,13 +223,14 @@ impl Metrics {
     pub fn render(&self, fingerprint: &str, kept: u64) -> String {
         // An alert on a rate needs the zero before the first one.
         let _zeros = [true, false].map(|ok| self.reloads(ok));
+        [Log::Decision, Log::Access].into_iter().for_each(|log| self.dropped(log, 0));
         let mut registry = Registry::with_prefix("namewall");
         registry.register("decisions", "Decisions on requests", self.decisions.clone());
         registry.register("requests", "Requests answered on intercepted hosts", self.requests.clone());
         registry.register("tunnels", "Tunnels open", self.tunnels.clone());
         registry.register("connections", "Client connections open", self.connections.clone());
         registry.register("bytes", "Bytes carried", self.bytes.clone());
-        registry.register("decisions_lost", "Records that did not reach the decision log", self.lost.clone());
+        registry.register("log_dropped", "Records that did not reach a log's file", self.dropped.clone());
         registry.register("reloads", "Configs read while serving", self.reloads.clone());
         registry.register("config_refused", "Whether the config on disk is not in force", self.refused.clone());
         registry.register("policy", "The policy in force", Info::new([("fingerprint", fingerprint.to_owned())]));

@@ -2,9 +2,10 @@
 
 pub mod audit;
 pub mod decision;
-mod decision_file;
+mod line_file;
 pub mod log;
 pub mod metrics;
+pub(crate) mod recent;
 pub mod standing;
 
 pub use decision::{Decision, Decisions, Outcome, Surface};

@@ -13,6 +13,7 @@
 mod book;
 mod world;
 
+mod admin;
 mod authority;
 mod cache;
 mod check;
