@@ -32,7 +32,7 @@ pub use inventory::{Credentials, IndexUrl, InventorySource, OnMissing, SecretSou
 pub use kept::KeptList;
 pub use lint::{Level, Lint, LintKind};
 pub use secret::Secret;
-pub use settings::{CaSource, LogFormat, Overrides, Settings};
+pub use settings::{AccessFormat, AccessTo, CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
 
 #[cfg(test)]

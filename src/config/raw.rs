@@ -134,6 +134,8 @@ pub(super) struct RawIntercept {
 pub(super) struct RawLog {
     pub(super) format: Option<Text>,
     pub(super) decisions: Option<Text>,
+    pub(super) access: Option<Text>,
+    pub(super) access_format: Option<Text>,
 }
 
 /// A string, or a list of strings.

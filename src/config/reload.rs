@@ -120,6 +120,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("intercept", new.sites != running.sites),
         ("log.format", new.log_format != running.log_format),
         ("log.decisions", new.decisions != running.decisions),
+        ("log.access", new.access != running.access || new.access_format != running.access_format),
         ("claimed", new.claimed != running.claimed),
         ("inventory", !same_inventories(new, running)),
     ];

@@ -72,6 +72,8 @@ pub(super) const KEYS: &[Key] = &[
     key("intercept", "kind", r#"kind = "mirror""#),
     key("log", "format", r#"format = "text""#),
     key("log", "decisions", r#"decisions = "decisions.jsonl""#),
+    key("log", "access", r#"access = "access.jsonl""#),
+    key("log", "access-format", r#"access-format = "json""#),
 ];
 
 const fn key(table: &'static str, name: &'static str, example: &'static str) -> Key {

@@ -5,10 +5,12 @@ use http::{Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 
 use super::Shared;
+use super::account::counted;
 use super::body::{Body, passed, streamed};
 use super::headers::strip_hop_by_hop;
 use super::reply;
 use super::upstream::{LONG_ANSWER, Size};
+use crate::telemetry::access::Passage;
 
 /// Answers from the origin server that the target names (RFC 9112 section 3.2.2).
 pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> Response<Body> {
@@ -26,10 +28,12 @@ pub(super) async fn answer(shared: &Shared, mut request: Request<Incoming>) -> R
     request.headers_mut().remove(header::EXPECT);
     *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
-    match shared.upstream.send(request.map(passed), Size::Long, LONG_ANSWER).await {
+    let up = &shared.metrics.carried.forwarded.up;
+    match shared.upstream.send(request.map(|body| counted(passed(body), up)), Size::Long, LONG_ANSWER).await {
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut());
             *response.version_mut() = Version::default();
+            response.extensions_mut().insert(Passage::Forward);
             response.map(streamed)
         }
         Err(error) => reply::bad_request(StatusCode::BAD_GATEWAY, error.reason(), &error.to_string()),

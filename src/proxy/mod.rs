@@ -1,5 +1,6 @@
 //! The proxy itself: connections in, requests judged, answers filtered.
 
+mod account;
 mod body;
 mod cache;
 mod coding;
@@ -35,13 +36,14 @@ use self::fetch::Fetcher;
 use self::upstream::Upstream;
 use crate::claimed::watch::Told;
 use crate::config::reload::Look;
-use crate::config::{Assertion, Settings};
+use crate::config::{AccessTo, Assertion, Settings};
 use crate::inventory::Inventories;
 use crate::net::dial::Dialer;
 use crate::net::listen::{Admission, BindError, Listener};
 use crate::policy::{CompileError, Policy};
 use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
+use crate::telemetry::access::AccessLog;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
@@ -67,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) authority: InForce,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
+    pub(crate) access: AccessLog,
     pub(crate) standing: Standing,
     pub(crate) tasks: Tasks,
     pub(crate) inventories: Inventories,
@@ -160,6 +163,11 @@ impl Proxy {
         let decisions = Decisions::open(path, Arc::clone(&metrics), &tasks)
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
+        let (to, format) = (settings.access.as_ref(), settings.access_format);
+        let access = AccessLog::open(to, format, Arc::clone(&metrics), &tasks).await.map_err(|cause| {
+            let path = if let Some(AccessTo::File(path)) = to { path.clone() } else { PathBuf::new() };
+            StartError::File { path, cause }
+        })?;
         let decisions = if admin.is_some() { decisions.remembering() } else { decisions };
         let own: Vec<SocketAddr> = addresses.iter().copied().chain(admin_address).collect();
         let dialer = Arc::new(Dialer::new(settings.connect_to.clone(), own));
@@ -181,6 +189,7 @@ impl Proxy {
             authority,
             metrics,
             decisions,
+            access,
             standing: Standing::default(),
             tasks,
             leaves,
@@ -266,8 +275,9 @@ impl Proxy {
         self.shared.metrics.reloaded(false);
     }
 
-    /// Opens the decision log anew, after it was renamed.
-    pub fn reopen_decisions(&self) {
+    /// Opens the logs' files anew, after they were renamed.
+    pub fn reopen_logs(&self) {
+        self.shared.access.reopen();
         self.shared.decisions.reopen();
     }
 

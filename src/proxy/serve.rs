@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
+use super::account::{Entry, Ticket};
 use super::body::{Body, empty};
 use super::connect::{Route, decide};
 use super::exchange::{self, Visit};
@@ -78,9 +79,10 @@ pub(super) async fn serve(shared: Arc<Shared>, client: Client) {
         return;
     }
     let guest = Arc::new(Guest::new(address, place, &shared.metrics));
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request| {
         let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));
-        async move { Ok::<_, std::convert::Infallible>(receive(shared, guest, request).await) }
+        let entry = Entry::begin(&shared, guest.address, None, &mut request);
+        async move { Ok::<_, std::convert::Infallible>(entry.answered(receive(shared, guest, request).await)) }
     });
     let connection =
         http1_builder().serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).with_upgrades();
@@ -134,7 +136,8 @@ fn absolute_to_origin(mut request: Request<Incoming>) -> Request<Incoming> {
 }
 
 /// Opens a tunnel, or prepares to look inside.
-async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incoming>) -> Response<Body> {
+async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, mut request: Request<Incoming>) -> Response<Body> {
+    let ticket = request.extensions_mut().remove::<Ticket>();
     let target: Authority = match request.uri().authority().map(|authority| authority.as_str().parse()) {
         Some(Ok(target)) => target,
         _ => return reply::bad_request(StatusCode::BAD_REQUEST, "bad-target", "CONNECT names a host and a port"),
@@ -157,7 +160,7 @@ async fn connect(shared: Arc<Shared>, guest: Arc<Guest>, request: Request<Incomi
         {
             Ok(Ok(parts)) => {
                 let client = parts.io.into_inner().into_inner();
-                opened(shared, guest, target, client, parts.read_buf, server).await;
+                opened(shared, guest, ticket, target, client, parts.read_buf, server).await;
             }
             Ok(Err(_other_stream)) => debug!("the connection is no TCP stream"),
             Err(error) => debug!(%error, "the client left before its tunnel was open"),
@@ -182,6 +185,7 @@ fn unreachable(error: &DialError) -> Response<Body> {
 async fn opened(
     shared: Arc<Shared>,
     guest: Arc<Guest>,
+    ticket: Option<Ticket>,
     target: Authority,
     mut client: TcpStream,
     early: Bytes,
@@ -210,7 +214,12 @@ async fn opened(
             let visit = Visit { client: guest.address, site, port, misdirected };
             intercept(shared, visit, client).await;
         }
-        (Route::Tunnel, Some(server)) => tunnel(&shared, &target, client, server).await,
+        (Route::Tunnel, Some(server)) => {
+            let carried = tunnel(&shared, &target, client, server).await;
+            if let Some(ticket) = ticket {
+                ticket.closed(&shared, carried);
+            }
+        }
         (Route::Tunnel, None) | (Route::Close, _) => {
             debug!(host = %target.host, "closed: nothing but TLS is spoken with an intercepted host");
         }
@@ -227,7 +236,8 @@ async fn server_speaks_first(client: &TcpStream, server: &TcpStream) -> bool {
     }
 }
 
-async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>, server: TcpStream) {
+/// Gives the bytes that the client got.
+async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>, server: TcpStream) -> u64 {
     if let Some(mirror) = known_mirror(&target.host) {
         let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
@@ -238,6 +248,7 @@ async fn tunnel(shared: &Shared, target: &Authority, client: Prefixed<TcpStream>
     shared.metrics.tunnels.dec();
     shared.metrics.tunnelled(carried.up, carried.down);
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");
+    carried.down
 }
 
 /// Ends the client's TLS with a leaf of our own, and serves the requests in it.
@@ -260,9 +271,10 @@ async fn serve_tls(shared: Arc<Shared>, visit: Visit, stream: TlsStream<Prefixed
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let client = visit.client;
     let tasks = shared.tasks.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request| {
+        let entry = Entry::begin(&shared, client, Some(&visit.site.host), &mut request);
         let answer = exchange::answer(Arc::clone(&shared), visit.clone(), request);
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        async move { Ok::<_, std::convert::Infallible>(entry.answered(answer.await)) }
     });
     let mut stream = WriteDeadline::new(stream);
     let outcome = if h2 {

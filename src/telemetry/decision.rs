@@ -112,7 +112,12 @@ const MILLISECONDS: &[BorrowedFormatItem<'_>] =
 /// The present moment as the log writes it.
 #[must_use]
 pub fn timestamp() -> String {
-    OffsetDateTime::now_utc().format(MILLISECONDS).unwrap_or_default()
+    written(OffsetDateTime::now_utc())
+}
+
+/// A moment (UTC) as the logs write it.
+pub(super) fn written(moment: OffsetDateTime) -> String {
+    moment.format(MILLISECONDS).unwrap_or_default()
 }
 
 impl Outcome {

@@ -245,6 +245,10 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         end(decisions, tasks).await;
-        assert!(metrics.render("", 0).contains("namewall_log_dropped_total{log=\"decision\"} 3\n"), "{}", metrics.render("", 0));
+        assert!(
+            metrics.render("", 0).contains("namewall_log_dropped_total{log=\"decision\"} 3\n"),
+            "{}",
+            metrics.render("", 0)
+        );
     }
 }

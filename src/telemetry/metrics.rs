@@ -12,14 +12,20 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::decision::{Decision, Outcome, Surface};
+use super::histogram::Histogram;
 
 /// All metrics of one proxy.
 #[derive(Debug, Default)]
 pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
-    bytes: Family<ByteLabels, Counter>,
+    /// What went through, in bytes.
+    pub(crate) carried: Carried,
     dropped: Family<LogLabels, Counter>,
+    /// How long upstream took for the heads of its answers.
+    pub(crate) upstream: Histogram,
+    /// How long pages took to be filtered.
+    pub(crate) filter: Histogram,
     reloads: Family<ReloadLabels, Counter>,
     refused: Gauge,
     /// Tunnels that are open.
@@ -32,6 +38,21 @@ pub struct Metrics {
     inventory_fetches: Family<FetchLabels, Counter>,
     claimed: Family<ClaimedLabels, Gauge>,
     cache: Family<CacheLabels, Counter>,
+}
+
+/// Bytes of bodies and tunnels, by how they were carried.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) intercepted: Ways,
+    pub(crate) forwarded: Ways,
+    pub(crate) tunnel: Ways,
+}
+
+/// From clients and to them.
+#[derive(Debug, Default)]
+pub(crate) struct Ways {
+    pub(crate) up: Counter,
+    pub(crate) down: Counter,
 }
 
 /// How a request for a page that may be kept came to its answer.
@@ -139,6 +160,28 @@ impl CacheResult {
     }
 }
 
+impl Carried {
+    /// Each kind, both ways.
+    fn all(&self) -> [(&'static str, &Ways); 3] {
+        [("intercepted", &self.intercepted), ("forwarded", &self.forwarded), ("tunnel", &self.tunnel)]
+    }
+
+    fn family(&self) -> Family<ByteLabels, Counter> {
+        let family = Family::<ByteLabels, Counter>::default();
+        for (kind, ways) in self.all() {
+            for (direction, counter) in [("up", &ways.up), ("down", &ways.down)] {
+                family.get_or_create(&ByteLabels { kind, direction }).inc_by(counter.get());
+            }
+        }
+        family
+    }
+
+    /// The bytes of all kinds: from clients, and to them.
+    pub(crate) fn totals(&self) -> [u64; 2] {
+        self.all().iter().fold([0, 0], |[up, down], (_, ways)| [up + ways.up.get(), down + ways.down.get()])
+    }
+}
+
 impl Metrics {
     /// Counts a decision.
     pub fn decided(&self, decision: &Decision) {
@@ -162,9 +205,8 @@ impl Metrics {
 
     /// Counts what a tunnel carried.
     pub fn tunnelled(&self, up: u64, down: u64) {
-        for (direction, count) in [("up", up), ("down", down)] {
-            self.bytes.get_or_create(&ByteLabels { kind: "tunnel", direction }).inc_by(count);
-        }
+        self.carried.tunnel.up.inc_by(up);
+        self.carried.tunnel.down.inc_by(down);
     }
 
     /// Counts a config that was read while we serve; it is in force now or, unless `ok`, refused.
@@ -229,7 +271,9 @@ impl Metrics {
         registry.register("requests", "Requests answered on intercepted hosts", self.requests.clone());
         registry.register("tunnels", "Tunnels open", self.tunnels.clone());
         registry.register("connections", "Client connections open", self.connections.clone());
-        registry.register("bytes", "Bytes carried", self.bytes.clone());
+        registry.register("bytes", "Bytes of bodies, and of tunnels that have ended", self.carried.family());
+        registry.register_with_unit("upstream", "Until the head of an answer", Unit::Seconds, self.upstream.clone());
+        registry.register_with_unit("filter", "To filter a page", Unit::Seconds, self.filter.clone());
         registry.register("log_dropped", "Records that did not reach a log's file", self.dropped.clone());
         registry.register("reloads", "Configs read while serving", self.reloads.clone());
         registry.register("config_refused", "Whether the config on disk is not in force", self.refused.clone());

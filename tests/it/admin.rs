@@ -67,8 +67,23 @@ async fn decisions_are_listed_newest_first_in_the_words_of_the_log() {
     assert_eq!(
         keys,
         [
-            "ts", "request_id", "decision", "surface", "project", "file", "rule", "pattern", "mode", "removed",
-            "client", "user", "method", "host", "path", "status", "policy"
+            "ts",
+            "request_id",
+            "decision",
+            "surface",
+            "project",
+            "file",
+            "rule",
+            "pattern",
+            "mode",
+            "removed",
+            "client",
+            "user",
+            "method",
+            "host",
+            "path",
+            "status",
+            "policy"
         ]
     );
     assert!(!told.to_string().contains("s3cret"), "no query string");

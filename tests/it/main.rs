@@ -13,6 +13,7 @@
 mod book;
 mod world;
 
+mod access;
 mod admin;
 mod authority;
 mod cache;

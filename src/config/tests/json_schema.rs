@@ -172,11 +172,21 @@ enum Kind {
 }
 
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "only its shape counts")]
 struct Log {
     format: Option<Format>,
     decisions: Option<String>,
+    access: Option<String>,
+    access_format: Option<AccessFormat>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its shape counts")]
+enum AccessFormat {
+    Json,
+    Common,
 }
 
 #[derive(JsonSchema)]
