@@ -1,13 +1,15 @@
-//! The admin listener: health, metrics, decisions, the authority's certificate, a PAC file. Reads only, and no secret.
+//! The admin listener: health, metrics, decisions, the status page, the authority's certificate, a PAC file. Reads only, and no secret.
 
 mod decisions;
 mod events;
+mod page;
 mod reply;
+mod status;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, ALLOW, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
@@ -24,9 +26,13 @@ use crate::net::deadline::WriteDeadline;
 use crate::net::listen::{Admission, Client, Listener};
 use crate::proxy::{Shared, ca_seconds_left};
 use crate::telemetry::recent::Id;
+use crate::telemetry::samples::{PACE, Samples};
 
 /// How long a request's head may take, and how long a connection may idle: longer than collectors of metrics pause.
 const HEAD: Duration = Duration::from_secs(90);
+
+/// What there is.
+const PATHS: &str = "/ /status.json /livez /readyz /metrics /decisions /ca.pem /proxy.pac\n";
 
 /// What the admin listener tells of.
 #[derive(Clone, Debug)]
@@ -34,11 +40,16 @@ pub(crate) struct Admin {
     shared: Arc<Shared>,
     proxies: Arc<[SocketAddr]>,
     followers: Arc<Semaphore>,
+    samples: Arc<Samples>,
+    began: Instant,
 }
 
 impl Admin {
     pub(crate) fn new(shared: Arc<Shared>, proxies: Vec<SocketAddr>) -> Self {
-        Self { shared, proxies: proxies.into(), followers: Arc::new(Semaphore::new(events::FOLLOWERS)) }
+        let followers = Arc::new(Semaphore::new(events::FOLLOWERS));
+        let samples = Arc::<Samples>::default();
+        samples.take(&shared.metrics);
+        Self { shared, proxies: proxies.into(), followers, samples, began: Instant::now() }
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Answer {
@@ -54,16 +65,13 @@ impl Admin {
         }
         match request.uri().path() {
             "/livez" => text(StatusCode::OK, "ok\n"),
-            "/readyz" if self.shared.tasks.is_draining() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-            "/readyz" if ca_seconds_left(&self.shared.authority.get()) <= 0.0 => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "the authority has expired: run `namewall ca renew`\n")
-            }
             "/readyz" => self.ready(),
             "/metrics" => self.metrics(),
+            "/status.json" => typed("application/json", status::json(self).to_string()),
             "/decisions" => self.decisions(request),
             "/ca.pem" => typed("application/x-pem-file", self.shared.authority.loaded().trusted_pem()),
             "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac(request.headers().get(HOST))),
-            _ => text(StatusCode::NOT_FOUND, "/livez /readyz /metrics /decisions /ca.pem /proxy.pac\n"),
+            path => page::answer(path).unwrap_or_else(|| text(StatusCode::NOT_FOUND, PATHS)),
         }
     }
 
@@ -87,8 +95,8 @@ impl Admin {
     }
 
     fn ready(&self) -> Answer {
-        if let Some(id) = self.shared.policy().missing().next() {
-            let mut answer = typed(PLAIN, format!("inventory {id}: its list has not come yet\n"));
+        if let Some(reason) = self.unready() {
+            let mut answer = typed(PLAIN, format!("{reason}\n"));
             *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             return answer;
         }
@@ -98,6 +106,18 @@ impl Admin {
             None => text(StatusCode::OK, "ok\n"),
             Some(complaint) => typed(PLAIN, format!("ok\n{complaint}\n")),
         }
+    }
+
+    /// Why no request should come here, if that is so.
+    fn unready(&self) -> Option<String> {
+        if self.shared.tasks.is_draining() {
+            return Some("draining".to_owned());
+        }
+        if ca_seconds_left(&self.shared.authority.get()) <= 0.0 {
+            return Some("the authority has expired: run `namewall ca renew`".to_owned());
+        }
+        let policy = self.shared.policy();
+        policy.missing().next().map(|id| format!("inventory {id}: its list has not come yet"))
     }
 
     fn metrics(&self) -> Answer {
@@ -135,9 +155,17 @@ impl Admin {
 
 /// Accepts admin connections to the end: while the proxy drains, `/readyz` says so.
 pub(crate) async fn accept_all(listener: Listener, admin: Admin, admission: Admission) {
+    admin.shared.tasks.spawn_until_abort(measure(admin.clone()));
     loop {
         let client = listener.accept(&admission).await;
         admin.shared.tasks.spawn_until_abort(serve(client, admin.clone()));
+    }
+}
+
+async fn measure(admin: Admin) {
+    loop {
+        tokio::time::sleep(PACE).await;
+        admin.samples.take(&admin.shared.metrics);
     }
 }
 

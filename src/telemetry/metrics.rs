@@ -19,6 +19,7 @@ use super::histogram::Histogram;
 pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
+    all_requests: Counter,
     /// What went through, in bytes.
     pub(crate) carried: Carried,
     dropped: Family<LogLabels, Counter>,
@@ -201,6 +202,12 @@ impl Metrics {
     /// Counts an answered request.
     pub fn answered(&self, surface: Surface, status: u16) {
         self.requests.get_or_create(&RequestLabels { surface, status }).inc();
+        self.all_requests.inc();
+    }
+
+    /// Requests answered, of whatever kind.
+    pub(crate) fn all_requests(&self) -> u64 {
+        self.all_requests.get()
     }
 
     /// Counts what a tunnel carried.
@@ -225,7 +232,7 @@ impl Metrics {
     }
 
     /// What of all pages that may be kept needed no page from upstream, of 1; 0 before the first.
-    fn cache_hit_ratio(&self) -> f64 {
+    pub(crate) fn cache_hit_ratio(&self) -> f64 {
         let [hits, revalidated, misses] =
             CacheResult::ALL.map(|result| self.cache.get_or_create_owned(&result.labels()).get() as f64);
         let all = hits + revalidated + misses;

@@ -8,6 +8,7 @@ mod line_file;
 pub mod log;
 pub mod metrics;
 pub(crate) mod recent;
+pub(crate) mod samples;
 pub mod standing;
 
 pub use decision::{Decision, Decisions, Outcome, Surface};

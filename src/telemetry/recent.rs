@@ -72,7 +72,7 @@ pub(crate) struct About {
 /// The last hour.
 #[derive(Debug, Default)]
 pub(crate) struct Hour {
-    /// How often each thing, most first.
+    /// How often each thing, most first; what was only audited comes last.
     pub(crate) counts: Vec<(About, u64)>,
     /// For each of the last minutes, oldest first, how often each outcome, in the order of [`Outcome`].
     pub(crate) minutes: Vec<[u64; 5]>,
@@ -149,7 +149,10 @@ impl Recent {
             }
         }
         hour.counts = counts.into_iter().collect();
-        hour.counts.sort_by(|(one, ones), (other, others)| others.cmp(ones).then_with(|| one.cmp(other)));
+        let audited = |about: &About| about.outcome == Outcome::Allowed;
+        hour.counts.sort_by(|(one, ones), (other, others)| {
+            audited(one).cmp(&audited(other)).then_with(|| others.cmp(ones)).then_with(|| one.cmp(other))
+        });
         hour
     }
 

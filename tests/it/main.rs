@@ -16,6 +16,8 @@ mod world;
 mod access;
 mod admin;
 mod authority;
+#[cfg(unix)]
+mod browser;
 mod cache;
 mod check;
 mod claimed;
@@ -33,6 +35,8 @@ mod inventory;
 mod listings;
 mod memory;
 mod mirrors;
+#[cfg(unix)]
+mod page;
 mod pages;
 mod reload;
 mod root;
