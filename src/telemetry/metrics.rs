@@ -304,3 +304,7 @@ impl Metrics {
         text
     }
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -172,3 +172,27 @@ async fn it_reads_only_and_a_connection_lasts() {
     assert_eq!(answers.matches("HTTP/1.1 200").count(), 2, "{answers}");
     assert!(answers.ends_with("\r\n\r\n"), "HEAD has no body, and follows nothing: {answers}");
 }
+
+#[tokio::test]
+async fn metrics_are_told_as_openmetrics_and_move_with_what_happens() {
+    let world = world().await;
+    let before = world.admin("/metrics").await;
+    assert!(
+        before.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"),
+        "{before}"
+    );
+    assert!(before.ends_with("\n# EOF\n"), "{before}");
+    let length = world.get("/simple/innocent/").await.bytes().len();
+    world.get("/simple/acme/").await;
+    let after = world.admin("/metrics").await;
+    for line in [
+        "namewall_requests_total{surface=\"page\",status=\"200\"} 1".to_owned(),
+        "namewall_requests_total{surface=\"page\",status=\"404\"} 1".to_owned(),
+        "namewall_decisions_total{decision=\"hidden\",surface=\"page\",rule=\"acme\"} 1".to_owned(),
+        "namewall_upstream_seconds_count 1".to_owned(),
+        "namewall_filter_seconds_count 1".to_owned(),
+        format!("namewall_bytes_total{{kind=\"intercepted\",direction=\"down\"}} {}", length + "404 Not Found".len()),
+    ] {
+        assert!(after.contains(&format!("{line}\n")), "{line}: {after}");
+    }
+}
