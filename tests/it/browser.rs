@@ -99,7 +99,7 @@ impl Browser {
 
     /// Waits until an expression is true.
     pub async fn until(&mut self, expression: &str) {
-        for _ in 0..200 {
+        for _ in 0..600 {
             if self.value(expression).await == true {
                 return;
             }
