@@ -72,7 +72,7 @@ async fn serve_until_stopped(signals: &mut Signals, proxy: &Proxy, reloads: Relo
             came = signals.next() => match came {
                 Came::Stop => return,
                 Came::Reload => {
-                    proxy.reopen_decisions();
+                    proxy.reopen_logs();
                     asked.notify_one();
                 }
             },

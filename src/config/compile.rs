@@ -9,8 +9,8 @@ use toml::Spanned;
 
 use super::environment::Environment;
 use super::include::Gathered;
-use super::raw::{RawCa, RawIntercept, RawUpstream, Text};
-use super::settings::{CaSource, LogFormat, Overrides, Settings};
+use super::raw::{RawCa, RawIntercept, RawLog, RawUpstream, Text};
+use super::settings::{AccessFormat, AccessTo, CaSource, LogFormat, Overrides, Settings};
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::structure::{self, Document};
 use super::variables::Variables;
@@ -53,6 +53,7 @@ pub(super) fn compile(
         source: gathered.sources.config().path.clone(),
         listeners: listen::listeners(&document, variables, overrides, &allow, &mut mistakes),
         admin: listen::admin(table, variables, overrides, &mut mistakes),
+        admin_hosts: listen::admin_hosts(table, &mut mistakes),
         allow,
         admin_allow,
         users: users::users(table.and_then(|listen| listen.users.as_ref()), &mut mistakes),
@@ -74,6 +75,8 @@ pub(super) fn compile(
         sites,
         log_format: overrides.log_format.or(of_environment).or(of_file).unwrap_or_default(),
         decisions: path(log.decisions.as_ref(), &mut mistakes),
+        access: access(log, &mut mistakes),
+        access_format: access_format(log, &mut mistakes),
         files: gathered.files(),
         watched: gathered.watched.clone(),
         folders: gathered.folders.clone(),
@@ -87,6 +90,20 @@ fn cache(document: &Document, mistakes: &mut Mistakes<'_>) -> u64 {
     let size = document.raw.cache.size.as_ref();
     let size = size.and_then(|size| mistakes.keep(&size.span(), value::size(size.get_ref())));
     size.unwrap_or(DEFAULT_CACHE)
+}
+
+/// Where the access log goes.
+fn access(log: &RawLog, mistakes: &mut Mistakes<'_>) -> Option<AccessTo> {
+    match &log.access {
+        Some(text) if text.get_ref() == "-" => Some(AccessTo::Log),
+        text => path(text.as_ref(), mistakes).map(AccessTo::File),
+    }
+}
+
+fn access_format(log: &RawLog, mistakes: &mut Mistakes<'_>) -> AccessFormat {
+    let formats = [("json", AccessFormat::Json), ("common", AccessFormat::Common)];
+    let format = |text: &str| value::choice("access log format", text, &formats);
+    checked(log.access_format.as_ref(), mistakes, format).unwrap_or_default()
 }
 
 /// The value that `parse` makes of `text`; nothing if it is not written, or wrong and reported.

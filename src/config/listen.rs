@@ -15,6 +15,7 @@ use super::snippet::{Mistakes, Wrong};
 use super::structure::Document;
 use super::value;
 use super::variables::Variables;
+use crate::name::HostName;
 
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3128);
 
@@ -166,6 +167,12 @@ pub(super) fn admin(
     let of_file = listen.and_then(|listen| listen.admin.as_ref()).and_then(&mut address);
     let of_environment = variables.admin.as_ref().and_then(address);
     overrides.admin.clone().or(of_environment).or(of_file)
+}
+
+/// The names under which the admin listener answers, beside addresses and `localhost`.
+pub(super) fn admin_hosts(listen: Option<&RawListen>, mistakes: &mut Mistakes<'_>) -> Vec<HostName> {
+    let written = listen.map(|listen| listen.admin_hosts.as_slice()).unwrap_or_default();
+    written.iter().filter_map(|text| mistakes.keep(&text.span(), value::host(text.get_ref()))).collect()
 }
 
 /// The networks whose clients are served, and those whose clients the admin listener answers: if none are listed, those of

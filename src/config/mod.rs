@@ -39,7 +39,7 @@ pub use lint::{Level, Lint, LintKind};
 pub use listener::{ListenerSettings, ListenerTls, Place};
 pub use parents::{Parent, Parents, Scheme};
 pub use secret::Secret;
-pub use settings::{CaSource, LogFormat, Overrides, Settings};
+pub use settings::{AccessFormat, AccessTo, CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
 pub use users::{UnreadableUsers, UsersFile};
 

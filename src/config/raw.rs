@@ -42,6 +42,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawListen {
     pub(super) addr: Option<Spanned<OneOrMany>>,
     pub(super) admin: Option<Text>,
+    pub(super) admin_hosts: Vec<Text>,
     pub(super) allow: Option<Spanned<Vec<Text>>>,
     pub(super) users: Option<Text>,
     pub(super) drain: Option<Text>,
@@ -175,6 +176,8 @@ pub(super) struct RawIntercept {
 pub(super) struct RawLog {
     pub(super) format: Option<Text>,
     pub(super) decisions: Option<Text>,
+    pub(super) access: Option<Text>,
+    pub(super) access_format: Option<Text>,
 }
 
 /// A string, or a list of strings.

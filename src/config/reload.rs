@@ -110,6 +110,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
     let changed = [
         ("listen.addr", new.listeners != running.listeners),
         ("listen.admin", new.admin != running.admin),
+        ("listen.admin-hosts", new.admin_hosts != running.admin_hosts),
         ("listen.allow", new.allow != running.allow),
         ("listen.users", new.users.is_some() != running.users.is_some()),
         ("listen.drain", new.drain != running.drain),
@@ -122,6 +123,7 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("intercept", new.sites != running.sites),
         ("log.format", new.log_format != running.log_format),
         ("log.decisions", new.decisions != running.decisions),
+        ("log.access", new.access != running.access || new.access_format != running.access_format),
         ("claimed", new.claimed != running.claimed),
         ("inventory", !same_inventories(new, running)),
     ];

@@ -34,6 +34,7 @@ pub(super) const KEYS: &[Key] = &[
     key("", "log", "[log]"),
     key("listen", "addr", r#"addr = ["127.0.0.1:3128"]"#),
     key("listen", "admin", r#"admin = "127.0.0.1:3129""#),
+    key("listen", "admin-hosts", r#"admin-hosts = ["namewall.corp.example"]"#),
     key("listen", "allow", r#"allow = ["127.0.0.0/8", "::1/128"]"#),
     key("listen", "users", r#"users = "/etc/namewall/users""#),
     key("listen", "drain", r#"drain = "30s""#),
@@ -92,6 +93,8 @@ pub(super) const KEYS: &[Key] = &[
     key("intercept", "kind", r#"kind = "mirror""#),
     key("log", "format", r#"format = "text""#),
     key("log", "decisions", r#"decisions = "decisions.jsonl""#),
+    key("log", "access", r#"access = "access.jsonl""#),
+    key("log", "access-format", r#"access-format = "json""#),
 ];
 
 const fn key(table: &'static str, name: &'static str, example: &'static str) -> Key {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub listeners: Vec<ListenerSettings>,
     /// Where health, metrics and `ca.pem` are served; `None` is off.
     pub admin: Option<Place>,
+    /// The names under which it answers there, beside addresses and `localhost`.
+    pub admin_hosts: Vec<HostName>,
     /// Networks whose clients are served, where a listener names none itself.
     pub allow: Vec<IpNet>,
     /// Networks whose clients may ask the admin listener, which asks nobody for a name.
@@ -73,6 +75,10 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// The decision log; `None` is to the log.
     pub decisions: Option<PathBuf>,
+    /// The access log; `None` is off.
+    pub access: Option<AccessTo>,
+    /// How its lines look.
+    pub access_format: AccessFormat,
     pub(super) files: Vec<PathBuf>,
     pub(super) watched: Vec<PathBuf>,
     pub(super) folders: Vec<PathBuf>,
@@ -155,6 +161,25 @@ pub enum LogFormat {
     Text,
     /// One object a line.
     Json,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessTo {
+    /// To the program's log.
+    Log,
+    /// To a file of its own.
+    File(PathBuf),
+}
+
+/// How the access log's lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessFormat {
+    /// One object a line.
+    #[default]
+    Json,
+    /// As web servers write it: the Common Log Format.
+    Common,
 }
 
 /// What the command line says beside the config, and before what the `NAMEWALL_*` variables say.

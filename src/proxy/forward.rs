@@ -7,10 +7,12 @@ use http::{Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 
 use super::Shared;
+use super::account::counted;
 use super::body::{Body, passed, streamed};
 use super::headers::strip_hop_by_hop;
 use super::reply;
 use super::upstream::{LONG_ANSWER, Size, UpstreamError};
+use crate::telemetry::access::Passage;
 use crate::telemetry::metrics::TurnedAway;
 
 /// Answers from the origin server that the target names (RFC 9112 section 3.2.2).
@@ -29,10 +31,13 @@ pub(super) async fn answer(shared: &Shared, client: IpAddr, mut request: Request
     request.headers_mut().remove(header::EXPECT);
     *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
-    match shared.outside.of(client).send(request.map(passed), Size::Long, LONG_ANSWER).await {
+    let up = &shared.metrics.carried.forwarded.up;
+    let request = request.map(|body| counted(passed(body), up));
+    match shared.outside.of(client).send(request, Size::Long, LONG_ANSWER).await {
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut());
             *response.version_mut() = Version::default();
+            response.extensions_mut().insert(Passage::Forward);
             response.map(streamed)
         }
         Err(error) => {

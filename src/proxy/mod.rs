@@ -1,5 +1,6 @@
 //! The proxy itself: connections in, requests judged, answers filtered.
 
+mod account;
 mod auth;
 mod body;
 mod cache;
@@ -41,7 +42,7 @@ use self::transparent::Outgoing;
 use self::upstream::{Outside, Upstream};
 use crate::claimed::watch::Told;
 use crate::config::reload::Look;
-use crate::config::{Assertion, Settings, UnreadableUsers};
+use crate::config::{AccessTo, Assertion, Settings, UnreadableUsers};
 use crate::inventory::Inventories;
 use crate::net::crowd::Crowd;
 use crate::net::dial::Dialer;
@@ -51,6 +52,7 @@ use crate::net::listen::{BindError, Listener};
 use crate::policy::{Asker, CompileError, Policies, Policy};
 use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
+use crate::telemetry::access::AccessLog;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::standing::Standing;
@@ -77,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) authority: InForce,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decisions: Decisions,
+    pub(crate) access: AccessLog,
     pub(crate) standing: Standing,
     pub(crate) tasks: Tasks,
     pub(crate) inventories: Inventories,
@@ -219,6 +222,12 @@ impl Proxy {
         let decisions = Decisions::open(path, Arc::clone(&metrics), &tasks)
             .await
             .map_err(|cause| StartError::File { path: path.map(Path::to_owned).unwrap_or_default(), cause })?;
+        let (to, format) = (settings.access.as_ref(), settings.access_format);
+        let access = AccessLog::open(to, format, Arc::clone(&metrics), &tasks).await.map_err(|cause| {
+            let path = if let Some(AccessTo::File(path)) = to { path.clone() } else { PathBuf::new() };
+            StartError::File { path, cause }
+        })?;
+        let decisions = if admins.is_empty() { decisions } else { decisions.remembering() };
         let gate = match &settings.users {
             Some(file) => Some(Gate::new(file)?),
             None => None,
@@ -248,6 +257,7 @@ impl Proxy {
             authority,
             metrics,
             decisions,
+            access,
             standing: Standing::default(),
             tasks,
             gate,
@@ -338,8 +348,9 @@ impl Proxy {
         self.shared.metrics.reloaded(false);
     }
 
-    /// Opens the decision log anew, after it was renamed.
-    pub fn reopen_decisions(&self) {
+    /// Opens the logs' files anew, after they were renamed.
+    pub fn reopen_logs(&self) {
+        self.shared.access.reopen();
         self.shared.decisions.reopen();
     }
 

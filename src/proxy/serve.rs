@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
+use super::account::{Entry, Ticket};
 use super::body::{Body, empty};
 use super::connect::{Route, decide};
 use super::entrance::{self, Arrival, Entrance};
@@ -105,7 +106,11 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
     let service = service_fn(|request| {
         begun.store(true, Ordering::Relaxed);
         let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));
-        async move { Ok::<_, std::convert::Infallible>(receive(shared, guest, request).await) }
+        let mut entry = Entry::begin(&shared, guest.address, None, &request);
+        async move {
+            let answer = receive(shared, guest, &mut entry, request).await;
+            Ok::<_, std::convert::Infallible>(entry.answered(answer))
+        }
     });
     let connection =
         http1_builder().serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).with_upgrades();
@@ -168,7 +173,12 @@ fn http1_builder() -> http1::Builder {
 }
 
 /// One request on the proxy port.
-async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, mut request: Request<Incoming>) -> Response<Body> {
+async fn receive(
+    shared: Arc<Shared>,
+    guest: Arc<Guest>,
+    entry: &mut Entry,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
     if let Some(looped) = looped(&shared, request.headers()) {
         return looped;
     }
@@ -183,12 +193,15 @@ async fn receive(shared: Arc<Shared>, guest: Arc<Guest>, mut request: Request<In
     let user = match &shared.gate {
         None => None,
         Some(gate) => match gate.user_of(&shared.metrics, guest.address, &mut request).await {
-            Ok(user) => Some(user),
+            Ok(user) => {
+                entry.belongs_to(&user);
+                Some(user)
+            }
             Err(response) => return unserved(request, *response).await,
         },
     };
     if is_connect {
-        return connect(shared, guest, user, request).await;
+        return connect(shared, guest, user, entry.ticket(), request).await;
     }
     match Authority::parse_or(request.uri().authority().map_or("", |authority| authority.as_str()), 443) {
         Ok(target) => match site_of(&shared.settings.sites, &target.host) {
@@ -237,6 +250,7 @@ async fn connect(
     shared: Arc<Shared>,
     guest: Arc<Guest>,
     user: Option<Arc<str>>,
+    ticket: Ticket,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let target: Authority = match request.uri().authority().map(|authority| authority.as_str().parse()) {
@@ -261,7 +275,8 @@ async fn connect(
         {
             Ok(Ok(parts)) => {
                 let client = parts.io.into_inner().into_inner();
-                opened(shared, guest, user, target, client, parts.read_buf, server).await;
+                let whose = Whose { user, ticket };
+                opened(shared, guest, whose, target, client, parts.read_buf, server).await;
             }
             Ok(Err(_other_stream)) => debug!("the connection is none of ours"),
             Err(error) => debug!(%error, "the client left before its tunnel was open"),
@@ -284,11 +299,25 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
+/// Whose a connection is, and where that is to be written when it ends.
+#[derive(Debug)]
+pub(super) struct Whose {
+    user: Option<Arc<str>>,
+    ticket: Ticket,
+}
+
+impl Whose {
+    /// Of a client whose name nobody asked for.
+    pub(super) const fn nobodys(ticket: Ticket) -> Self {
+        Self { user: None, ticket }
+    }
+}
+
 /// A connection that leads to `target`: waits for whoever speaks first, and decides.
 pub(super) async fn opened(
     shared: Arc<Shared>,
     guest: Arc<Guest>,
-    user: Option<Arc<str>>,
+    whose: Whose,
     target: Authority,
     mut client: Stream,
     early: Bytes,
@@ -315,11 +344,12 @@ pub(super) async fn opened(
         (Route::Intercept { site, misdirected }, _) => {
             // Found by its TLS name, it is the site itself that is meant, on its own port.
             let port = if site.host == target.host { target.port } else { 443 };
-            let visit = Visit { client: guest.address, user, site, port, misdirected };
+            let visit = Visit { client: guest.address, user: whose.user, site, port, misdirected };
             intercept(shared, visit, Prefixed::new(up, client)).await;
         }
         (Route::Tunnel, Some(server)) => {
-            tunnel(&shared, &target, client, up, server).await;
+            let carried = tunnel(&shared, &target, client, up, server).await;
+            whose.ticket.closed(&shared, carried);
         }
         (Route::Tunnel, None) | (Route::Close, _) => {
             debug!(host = %target.host, "closed: nothing but TLS is spoken with an intercepted host");
@@ -339,7 +369,8 @@ async fn server_speaks_first(client: &mut Stream, up: &mut BytesMut, server: &mu
     }
 }
 
-pub(super) async fn tunnel(shared: &Shared, target: &Authority, client: Stream, up: Bytes, server: Opened) {
+/// Gives the bytes that the client got.
+pub(super) async fn tunnel(shared: &Shared, target: &Authority, client: Stream, up: Bytes, server: Opened) -> u64 {
     if let Some(mirror) = known_mirror(&target.host) {
         let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
@@ -350,6 +381,7 @@ pub(super) async fn tunnel(shared: &Shared, target: &Authority, client: Stream, 
     shared.metrics.tunnels.dec();
     shared.metrics.tunnelled(carried.up, carried.down);
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");
+    carried.down
 }
 
 /// Ends the client's TLS with a leaf of our own, and serves the requests in it.
@@ -385,12 +417,17 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         begins.store(true, Ordering::Relaxed);
         let (shared, visit) = (Arc::clone(&shared), visit.clone());
+        let mut entry = Entry::begin(&shared, client, Some(&visit.site.host), &request);
+        if let Some(user) = &visit.user {
+            entry.belongs_to(user);
+        }
         async move {
             let looped = looped(&shared, request.headers());
-            Ok::<_, std::convert::Infallible>(match looped {
+            let answer = match looped {
                 Some(looped) => looped,
                 None => exchange::answer(shared, visit, request).await,
-            })
+            };
+            Ok::<_, std::convert::Infallible>(entry.answered(answer))
         }
     });
     let mut stream = WriteDeadline::new(stream);

@@ -14,10 +14,11 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::Shared;
+use super::account::Ticket;
 use super::connect::{Route, decide};
 use super::entrance::original_destination;
 use super::exchange::Visit;
-use super::serve::{Guest, HELLO, OPENING, intercept, opened, serve_site, tunnel};
+use super::serve::{Guest, HELLO, OPENING, Whose, intercept, opened, serve_site, tunnel};
 use crate::name::Authority;
 use crate::net::dial::DialError;
 use crate::net::outward::Opened;
@@ -74,7 +75,9 @@ pub(super) async fn serve(shared: Arc<Shared>, guest: Arc<Guest>, stream: TcpStr
         Ok(_gone) => return,
         Err(_elapsed) => {
             let Some((server, _noted)) = dial(&shared, &target, &guest, &peer).await else { return };
-            return opened(Arc::clone(&shared), guest, None, target, client, early.freeze(), Some(server)).await;
+            let whose = Whose::nobodys(Ticket::unasked(&shared, guest.address, &target));
+            return opened(Arc::clone(&shared), guest, whose, target, client, early.freeze(), Some(server))
+                .await;
         }
     }
     let Ok(Ok(first)) = timeout(OPENING, first_bytes(&mut client, &early)).await else { return };
@@ -126,7 +129,9 @@ async fn go_on(
         }
         Route::Tunnel => {
             let Some((server, _noted)) = dial(&shared, &target, &guest, peer).await else { return };
-            tunnel(&shared, &target, client, first.bytes.freeze(), server).await;
+            let ticket = Ticket::unasked(&shared, guest.address, &target);
+            let carried = tunnel(&shared, &target, client, first.bytes.freeze(), server).await;
+            ticket.closed(&shared, carried);
         }
         Route::Close => debug!(%target, "closed: its first bytes can't be read, and may be meant for one of our hosts"),
     }

@@ -12,8 +12,9 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use tracing::{debug, info, warn};
 
-use super::decision_file::DecisionFile;
-use super::metrics::Metrics;
+use super::line_file::{Line, LineFile};
+use super::metrics::{Log, Metrics};
+use super::recent::Recent;
 use crate::tasks::Tasks;
 
 /// Distinct things that a tally remembers.
@@ -111,7 +112,12 @@ const MILLISECONDS: &[BorrowedFormatItem<'_>] =
 /// The present moment as the log writes it.
 #[must_use]
 pub fn timestamp() -> String {
-    OffsetDateTime::now_utc().format(MILLISECONDS).unwrap_or_default()
+    written(OffsetDateTime::now_utc())
+}
+
+/// A moment (UTC) as the logs write it.
+pub(super) fn written(moment: OffsetDateTime) -> String {
+    moment.format(MILLISECONDS).unwrap_or_default()
 }
 
 impl Outcome {
@@ -150,9 +156,20 @@ impl Surface {
 /// Where decisions go. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Decisions {
-    file: Option<DecisionFile>,
+    file: Option<LineFile<Arc<Decision>>>,
     tally: Arc<Mutex<Tally>>,
+    /// `None` if nobody can look.
+    recent: Option<Arc<Recent>>,
     metrics: Arc<Metrics>,
+}
+
+impl Line for Arc<Decision> {
+    const LOG: Log = Log::Decision;
+
+    fn write(&self, line: &mut Vec<u8>) {
+        // Strings and numbers: nothing of it can fail.
+        let _written = serde_json::to_writer(line, &**self);
+    }
 }
 
 /// What was hidden, refused and failed so far, by rule and by name.
@@ -185,9 +202,20 @@ impl Decisions {
     pub async fn open(path: Option<&Path>, metrics: Arc<Metrics>, tasks: &Tasks) -> io::Result<Self> {
         let file = match path {
             None => None,
-            Some(path) => Some(DecisionFile::open(path, Arc::clone(&metrics), tasks).await?),
+            Some(path) => Some(LineFile::open(path, Arc::clone(&metrics), tasks).await?),
         };
-        Ok(Self { file, tally: Arc::default(), metrics })
+        Ok(Self { file, tally: Arc::default(), recent: None, metrics })
+    }
+
+    /// Keeps the last ones for who looks at them.
+    #[must_use]
+    pub(crate) fn remembering(self) -> Self {
+        Self { recent: Some(Arc::default()), ..self }
+    }
+
+    /// The last ones, if they are kept.
+    pub(crate) fn recent(&self) -> Option<&Arc<Recent>> {
+        self.recent.as_ref()
     }
 
     /// Tells of one decision. Never waits.
@@ -201,10 +229,14 @@ impl Decisions {
         } else {
             self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(&decision);
         }
+        let decision = Arc::new(decision);
+        if let Some(recent) = &self.recent {
+            recent.add(Arc::clone(&decision));
+        }
         match &self.file {
             Some(file) => {
                 if !file.send(decision) {
-                    self.metrics.decisions_lost(1);
+                    self.metrics.dropped(Log::Decision, 1);
                 }
             }
             None => tell(&decision),
@@ -261,10 +293,10 @@ fn tell(decision: &Decision) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(in crate::telemetry) fn decision(outcome: Outcome, project: &str) -> Decision {
+    pub(crate) fn decision(outcome: Outcome, project: &str) -> Decision {
         Decision {
             ts: timestamp(),
             request_id: "0".into(),

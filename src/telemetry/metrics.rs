@@ -12,14 +12,21 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::decision::{Decision, Outcome, Surface};
+use super::histogram::Histogram;
 
 /// All metrics of one proxy.
 #[derive(Debug, Default)]
 pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
-    bytes: Family<ByteLabels, Counter>,
-    lost: Counter,
+    all_requests: Counter,
+    /// What went through, in bytes.
+    pub(crate) carried: Carried,
+    dropped: Family<LogLabels, Counter>,
+    /// How long upstream took for the heads of its answers.
+    pub(crate) upstream: Histogram,
+    /// How long pages took to be filtered.
+    pub(crate) filter: Histogram,
     reloads: Family<ReloadLabels, Counter>,
     refused: Gauge,
     /// Tunnels that are open.
@@ -70,6 +77,21 @@ pub enum TurnedAway {
     Destination,
     /// It is no load balancer of ours, or doesn't say whom it brings.
     ProxyHeader,
+}
+
+/// Bytes of bodies and tunnels, by how they were carried.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) intercepted: Ways,
+    pub(crate) forwarded: Ways,
+    pub(crate) tunnel: Ways,
+}
+
+/// From clients and to them.
+#[derive(Debug, Default)]
+pub(crate) struct Ways {
+    pub(crate) up: Counter,
+    pub(crate) down: Counter,
 }
 
 /// How a request for a page that may be kept came to its answer.
@@ -133,6 +155,20 @@ struct AuthLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LogLabels {
+    log: &'static str,
+}
+
+/// A log with a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// What was decided.
+    Decision,
+    /// What was asked for.
+    Access,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FetchLabels {
     id: String,
     result: &'static str,
@@ -160,6 +196,16 @@ impl EncodeLabelValue for TurnedAway {
 impl EncodeLabelValue for Surface {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
         self.as_str().encode(encoder)
+    }
+}
+
+impl Log {
+    /// The word in the log and in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decision => "decision",
+            Self::Access => "access",
+        }
     }
 }
 
@@ -191,6 +237,28 @@ impl AuthResult {
     }
 }
 
+impl Carried {
+    /// Each kind, both ways.
+    fn all(&self) -> [(&'static str, &Ways); 3] {
+        [("intercepted", &self.intercepted), ("forwarded", &self.forwarded), ("tunnel", &self.tunnel)]
+    }
+
+    fn family(&self) -> Family<ByteLabels, Counter> {
+        let family = Family::<ByteLabels, Counter>::default();
+        for (kind, ways) in self.all() {
+            for (direction, counter) in [("up", &ways.up), ("down", &ways.down)] {
+                family.get_or_create(&ByteLabels { kind, direction }).inc_by(counter.get());
+            }
+        }
+        family
+    }
+
+    /// The bytes of all kinds: from clients, and to them.
+    pub(crate) fn totals(&self) -> [u64; 2] {
+        self.all().iter().fold([0, 0], |[up, down], (_, ways)| [up + ways.up.get(), down + ways.down.get()])
+    }
+}
+
 impl Metrics {
     /// Counts a request where users are asked for.
     pub fn authenticated(&self, result: AuthResult) {
@@ -207,21 +275,26 @@ impl Metrics {
         self.decisions.get_or_create(&labels).inc();
     }
 
-    /// Counts records that found no room on their way to the decision log, or on its disk.
-    pub fn decisions_lost(&self, count: u64) {
-        self.lost.inc_by(count);
+    /// Counts records that found no room on their way to a log's file, or on its disk.
+    pub(crate) fn dropped(&self, log: Log, count: u64) {
+        self.dropped.get_or_create(&LogLabels { log: log.as_str() }).inc_by(count);
     }
 
     /// Counts an answered request.
     pub fn answered(&self, surface: Surface, status: u16) {
         self.requests.get_or_create(&RequestLabels { surface, status }).inc();
+        self.all_requests.inc();
+    }
+
+    /// Requests answered, of whatever kind.
+    pub(crate) fn all_requests(&self) -> u64 {
+        self.all_requests.get()
     }
 
     /// Counts what a tunnel carried.
     pub fn tunnelled(&self, up: u64, down: u64) {
-        for (direction, count) in [("up", up), ("down", down)] {
-            self.bytes.get_or_create(&ByteLabels { kind: "tunnel", direction }).inc_by(count);
-        }
+        self.carried.tunnel.up.inc_by(up);
+        self.carried.tunnel.down.inc_by(down);
     }
 
     /// Counts a client that was not served.
@@ -245,7 +318,7 @@ impl Metrics {
     }
 
     /// What of all pages that may be kept needed no page from upstream, of 1; 0 before the first.
-    fn cache_hit_ratio(&self) -> f64 {
+    pub(crate) fn cache_hit_ratio(&self) -> f64 {
         let [hits, revalidated, misses] =
             CacheResult::ALL.map(|result| self.cache.get_or_create_owned(&result.labels()).get() as f64);
         let all = hits + revalidated + misses;
@@ -285,13 +358,16 @@ impl Metrics {
     pub fn render(&self, fingerprint: &str, kept: u64) -> String {
         // An alert on a rate needs the zero before the first one.
         let _zeros = [true, false].map(|ok| self.reloads(ok));
+        [Log::Decision, Log::Access].into_iter().for_each(|log| self.dropped(log, 0));
         let mut registry = Registry::with_prefix("namewall");
         registry.register("decisions", "Decisions on requests", self.decisions.clone());
         registry.register("requests", "Requests answered on intercepted hosts", self.requests.clone());
         registry.register("tunnels", "Tunnels open", self.tunnels.clone());
         registry.register("connections", "Client connections open", self.connections.clone());
-        registry.register("bytes", "Bytes carried", self.bytes.clone());
-        registry.register("decisions_lost", "Records that did not reach the decision log", self.lost.clone());
+        registry.register("bytes", "Bytes of bodies, and of tunnels that have ended", self.carried.family());
+        registry.register_with_unit("upstream", "Until the head of an answer", Unit::Seconds, self.upstream.clone());
+        registry.register_with_unit("filter", "To filter a page", Unit::Seconds, self.filter.clone());
+        registry.register("log_dropped", "Records that did not reach a log's file", self.dropped.clone());
         registry.register("reloads", "Configs read while serving", self.reloads.clone());
         registry.register("config_refused", "Whether the config on disk is not in force", self.refused.clone());
         registry.register("policy", "The policy in force", Info::new([("fingerprint", fingerprint.to_owned())]));
@@ -316,3 +392,7 @@ impl Metrics {
         text
     }
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -481,7 +481,7 @@ pub fn wait_for(path: &Path) {
 fn http_get(address: &str, path: &str) -> String {
     use std::io::Read;
     let mut tcp = std::net::TcpStream::connect(address).unwrap();
-    write!(tcp, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    write!(tcp, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).unwrap();
     answer

@@ -13,7 +13,11 @@
 mod book;
 mod world;
 
+mod access;
+mod admin;
 mod authority;
+#[cfg(unix)]
+mod browser;
 mod cache;
 mod check;
 mod claimed;
@@ -33,6 +37,8 @@ mod listeners;
 mod listings;
 mod memory;
 mod mirrors;
+#[cfg(unix)]
+mod page;
 mod pages;
 mod parents;
 mod reload;

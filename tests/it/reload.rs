@@ -59,7 +59,7 @@ impl Serving {
     fn get(&self, path: &str) -> String {
         let address = self.told["admin"].as_str().unwrap();
         let mut tcp = TcpStream::connect(address).unwrap();
-        write!(tcp, "GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+        write!(tcp, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         tcp.read_to_string(&mut answer).unwrap();
         answer

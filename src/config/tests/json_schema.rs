@@ -107,11 +107,12 @@ struct Claimed {
 }
 
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "only its shape counts")]
 struct Listen {
     addr: Option<OneOrMany>,
     admin: Option<String>,
+    admin_hosts: Option<Vec<String>>,
     allow: Option<Vec<String>>,
     users: Option<String>,
     #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
@@ -210,11 +211,21 @@ enum Kind {
 }
 
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "only its shape counts")]
 struct Log {
     format: Option<Format>,
     decisions: Option<String>,
+    access: Option<String>,
+    access_format: Option<AccessFormat>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its shape counts")]
+enum AccessFormat {
+    Json,
+    Common,
 }
 
 #[derive(JsonSchema)]

@@ -37,6 +37,7 @@ use crate::policy::{Asker, Match, Policy};
 use crate::pypi::resource::{Kind, Resource};
 use crate::pypi::site::{Site, SiteKind, labels_below};
 use crate::pypi::upload::is_multipart_form;
+use crate::telemetry::access::Passage;
 use crate::telemetry::{Outcome, Surface};
 
 /// The most of an unwanted body that is read, and for how long.
@@ -107,6 +108,7 @@ pub(super) async fn answer(shared: Arc<Shared>, visit: Visit, request: Request<I
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(reply::REQUEST_ID, id);
     }
+    response.extensions_mut().insert(Passage::Intercepted);
     response
 }
 
@@ -372,7 +374,7 @@ const fn surface_of(kind: &Kind) -> Surface {
 }
 
 /// Sixteen random hex digits: enough to find one request in a day's log.
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     let mut bytes = [0; 8];
     // Without randomness ids repeat, which harms nobody.
     let _filled = aws_lc_rs::rand::fill(&mut bytes);

@@ -1,5 +1,7 @@
 //! The way on: what of a request goes upstream, and what of the answer comes back.
 
+use std::time::Instant;
+
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::uri::Scheme;
 use http::{Method, Request, Response, Uri, Version, response};
@@ -7,6 +9,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use url::Url;
 
+use super::super::account::counted;
 use super::super::body::{Body, empty, passed, streamed};
 use super::super::headers::{
     strip_body_fields, strip_for_client, strip_for_upstream, strip_of_other_body, strip_referer,
@@ -43,12 +46,15 @@ impl Exchange {
             _ if self.is_upload() => Size::Long,
             _ => Size::Short,
         };
-        let mut request = Request::new(body);
+        let mut request = Request::new(counted(body, &self.shared.metrics.carried.intercepted.up));
         *request.method_mut() = method;
         *request.uri_mut() = self.upstream_uri().map_err(|error| UpstreamError::Protocol(error.to_string()))?;
         *request.headers_mut() = headers;
         *request.version_mut() = Version::HTTP_11;
-        self.shared.upstream.send(request, size, patience).await
+        let asked = Instant::now();
+        let answer = self.shared.upstream.send(request, size, patience).await;
+        self.shared.metrics.upstream.observe(asked.elapsed());
+        answer
     }
 
     /// Where an answer comes from: what is written in it starts there.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
@@ -130,7 +131,9 @@ fn filter(
     let url = exchange.upstream_url();
     let mut judge = PolicyJudge::new(&exchange.policy);
     let received = Received { kind, content_type, body: page, url: url.as_ref(), wanted };
+    let began = Instant::now();
     let filtered = filter_page(&received, &mut judge)?;
+    exchange.shared.metrics.filter.observe(began.elapsed());
     Ok(Judged {
         content_type: filtered.content_type.to_owned(),
         emptied: filtered.emptied,

@@ -1,6 +1,7 @@
 //! The list of all projects: fifty megabytes of JSON filtered as a stream, in constant memory.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -74,10 +75,11 @@ async fn filter(
     let mut filter = RootFilter::new(wanted);
     let mut decoded = Decoded::new(&parts.headers, body).await?;
     let mut judge = Listening::new(&exchange.policy);
-    let (mut filtered, mut enough) = (Vec::new(), PIECE);
+    let (mut filtered, mut enough, mut took) = (Vec::new(), PIECE, Duration::ZERO);
     loop {
         let piece = decoded.next().await?;
         let ended = piece.is_empty();
+        let began = Instant::now();
         if ended {
             filter.finish(&mut judge, &mut filtered)?;
         } else {
@@ -85,6 +87,7 @@ async fn filter(
             filtered.reserve(piece.len() + piece.len() / 4);
             filter.push(&piece, &mut judge, &mut filtered)?;
         }
+        took += began.elapsed();
         if filtered.len() >= enough || ended {
             // The first piece is waited for; of the others, few large ones wake the connection less often.
             enough = LATER;
@@ -100,6 +103,7 @@ async fn filter(
             }
         }
         if ended {
+            exchange.shared.metrics.filter.observe(took);
             exchange.tell_fired(&fired(judge.judge.hits()), Outcome::Filtered, StatusCode::OK);
             let claims = judge.claims.take();
             tell_of_claimed(exchange, judge.judge.hits(), claims);

@@ -1,4 +1,4 @@
-//! The decision log's file: written in batches behind a bounded queue, opened anew when it was rotated.
+//! A log's file, one record a line: written in batches behind a bounded queue, opened anew when it was rotated.
 
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info};
 
-use super::decision::Decision;
-use super::metrics::Metrics;
+use super::metrics::{Log, Metrics};
 use crate::tasks::Tasks;
 
 /// Records that may wait for the disk; more are dropped and counted, the data path never waits.
@@ -22,27 +21,42 @@ const BATCH: usize = QUEUE;
 /// than a tenth of its time.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// The way to the file. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(super) struct DecisionFile {
-    queue: mpsc::Sender<Decision>,
+/// What is a line of a log.
+pub(super) trait Line: Send + 'static {
+    /// Which log it belongs to.
+    const LOG: Log;
+
+    /// Writes itself, without the end of the line.
+    fn write(&self, line: &mut Vec<u8>);
+}
+
+/// The way to the file.
+#[derive(Debug)]
+pub(super) struct LineFile<L> {
+    queue: mpsc::Sender<L>,
     rotated: Arc<Notify>,
 }
 
-impl DecisionFile {
+impl<L> Clone for LineFile<L> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), rotated: Arc::clone(&self.rotated) }
+    }
+}
+
+impl<L: Line> LineFile<L> {
     /// Opens the file, appending, and starts to write what is sent.
     pub(super) async fn open(path: &Path, metrics: Arc<Metrics>, tasks: &Tasks) -> io::Result<Self> {
         let mut writer = Writer { path: path.to_owned(), file: append(path).await?, metrics, torn: false, lost: 0 };
         writer.torn = is_torn(path).await;
         let (queue, records) = mpsc::channel(QUEUE);
         let rotated = Arc::new(Notify::new());
-        tasks.spawn_last(writer.write_all(records, Arc::clone(&rotated)));
+        tasks.spawn_last(writer.write_all::<L>(records, Arc::clone(&rotated)));
         Ok(Self { queue, rotated })
     }
 
     /// Sends a record on its way; `false` if there is no room. Never waits.
-    pub(super) fn send(&self, decision: Decision) -> bool {
-        self.queue.try_send(decision).is_ok()
+    pub(super) fn send(&self, record: L) -> bool {
+        self.queue.try_send(record).is_ok()
     }
 
     /// Has the file opened anew before the next record is written.
@@ -64,13 +78,13 @@ struct Writer {
 
 impl Writer {
     /// Writes records as they come, in batches, until nobody is left who could send one.
-    async fn write_all(mut self, mut records: mpsc::Receiver<Decision>, rotated: Arc<Notify>) {
+    async fn write_all<L: Line>(mut self, mut records: mpsc::Receiver<L>, rotated: Arc<Notify>) {
         let mut batch = Vec::new();
         let mut lines = Vec::new();
         loop {
             tokio::select! {
                 biased;
-                () = rotated.notified() => self.reopen().await,
+                () = rotated.notified() => self.reopen(L::LOG).await,
                 // Takes no record out of the queue unless it completes.
                 count = records.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
@@ -83,45 +97,45 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, batch: &mut Vec<Decision>, lines: &mut Vec<u8>) {
+    async fn write<L: Line>(&mut self, batch: &mut Vec<L>, lines: &mut Vec<u8>) {
         lines.clear();
         if self.torn {
             lines.push(b'\n');
         }
         let count = batch.len() as u64;
-        for decision in batch.drain(..) {
-            if serde_json::to_writer(&mut *lines, &decision).is_ok() {
-                lines.push(b'\n');
-            }
+        for record in batch.drain(..) {
+            record.write(lines);
+            lines.push(b'\n');
         }
         let written = async {
             self.file.write_all(lines).await?;
             self.file.flush().await
         };
         match written.await {
-            Ok(()) => self.recovered(),
-            Err(problem) => self.failed(count, &problem),
+            Ok(()) => self.recovered(L::LOG),
+            Err(problem) => self.failed(L::LOG, count, &problem),
         }
     }
 
-    fn recovered(&mut self) {
+    fn recovered(&mut self, log: Log) {
         if self.lost > 0 {
-            info!(lost = self.lost, path = %self.path.display(), "the decision log is written again");
+            info!(lost = self.lost, path = %self.path.display(), "the {} log is written again", log.as_str());
         }
         (self.torn, self.lost) = (false, 0);
     }
 
     /// Said once: a full disk isn't told of every request.
-    fn failed(&mut self, count: u64, problem: &io::Error) {
+    fn failed(&mut self, log: Log, count: u64, problem: &io::Error) {
         if self.lost == 0 {
-            error!(%problem, path = %self.path.display(), "cannot write the decision log; what it loses is counted");
+            let (path, log) = (self.path.display(), log.as_str());
+            error!(%problem, %path, "cannot write the {log} log; what it loses is counted");
         }
-        self.metrics.decisions_lost(count);
+        self.metrics.dropped(log, count);
         self.lost += count;
         self.torn = true;
     }
 
-    async fn reopen(&mut self) {
+    async fn reopen(&mut self, log: Log) {
         match append(&self.path).await {
             Ok(file) => {
                 self.file = file;
@@ -129,7 +143,8 @@ impl Writer {
             }
             // The renamed file is better than none.
             Err(problem) => {
-                error!(%problem, path = %self.path.display(), "cannot open the decision log anew: the old file is written on");
+                let (path, log) = (self.path.display(), log.as_str());
+                error!(%problem, %path, "cannot open the {log} log anew: the old file is written on");
             }
         }
     }
@@ -230,6 +245,10 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         end(decisions, tasks).await;
-        assert!(metrics.render("", 0).contains("namewall_decisions_lost_total 3\n"), "{}", metrics.render("", 0));
+        assert!(
+            metrics.render("", 0).contains("namewall_log_dropped_total{log=\"decision\"} 3\n"),
+            "{}",
+            metrics.render("", 0)
+        );
     }
 }
