@@ -315,6 +315,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_list_covers_what_one_of_its_items_covers(list in "[a-c.*:1/, ]{0,24}", to in "[a-c]{1,2}\\.[a-c]:1") {
+            let to: Authority = to.parse().unwrap();
+            if let Ok(all) = list.parse::<Destinations>() {
+                let mut items = Destinations::items(&list).into_iter().map(|range| list[range].parse::<Destinations>());
+                prop_assert_eq!(all.cover(&to), items.any(|item| item.is_ok_and(|item| item.cover(&to))));
+            }
+        }
+
+        #[test]
         fn anything_is_read_or_refused(list in "\\PC{0,40}") {
             let _whatever = list.parse::<Destinations>();
         }

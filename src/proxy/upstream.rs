@@ -198,9 +198,7 @@ impl Upstream {
             Err(_elapsed) => Err(UpstreamError::Timeout(patience)),
         }
     }
-}
 
-impl Upstream {
     /// Writes into `request` what the parent that it goes through is to know; gives the parent if it sends the request on
     /// itself.
     fn address_to_parent(&self, request: &mut Request<Body>) -> Option<Arc<Parent>> {

@@ -103,6 +103,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn piece_by_piece_is_as_at_once(tail in "[HT/1.20 \r\n:x]{0,40}") {
+            let bytes = [b"HTTP/1.1 200 ", tail.as_bytes()].concat();
+            if let Ok(whole) = reply(&bytes) {
+                let first = (0..=bytes.len()).find_map(|length| reply(&bytes[..length]).ok().flatten());
+                prop_assert_eq!(first, whole);
+            }
+        }
+
+        #[test]
         fn what_follows_the_head_changes_nothing(more in proptest::collection::vec(any::<u8>(), 0..64)) {
             let head = b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n";
             let (reply, length) = reply(&[head, &more[..]].concat()).unwrap().unwrap();

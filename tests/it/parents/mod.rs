@@ -9,7 +9,7 @@ use namewall::config::environment::Environment;
 use namewall::config::{Overrides, Parents, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use self::servers::{Server, free_port, puppet};
+use self::servers::{GONE, Server, free_port, puppet};
 use crate::commands::{Shell, stderr};
 use crate::world::{Ask, JSON, RULES, World, pypi};
 
@@ -203,7 +203,7 @@ async fn everything_goes_through_danted() {
         let echo = echo().await;
         let answer = plain(&world, &format!("http://{echo}/where")).await;
         assert!(answer.contains("get /where http/1.1") && !answer.contains("b3duom93bg"), "{answer}");
-        let dead = world.connect(&format!("127.0.0.1:{}", free_port())).await.unwrap_err();
+        let dead = world.connect(&format!("127.0.0.1:{GONE}")).await.unwrap_err();
         assert!(dead.contains(" 502 "), "{dead}");
     }
     let log = danted.log("log");
@@ -270,7 +270,7 @@ async fn broken_parents_are_told_by_name_and_nobody_goes_past_them() {
         assert!(world.connect("somewhere.example:1").await.unwrap_err().contains(&format!(" {status} ")), "{words}");
         assert_eq!(world.standin.log().len(), 0);
     }
-    let gone = free_port();
+    let gone = GONE;
     for proxy in ["http", "https", "socks5", "socks5h"] {
         let world = behind(parents(&format!("proxy = \"{proxy}://127.0.0.1:{gone}\""))).await;
         let page = world.get("/simple/innocent/").await;
@@ -284,7 +284,7 @@ async fn broken_parents_are_told_by_name_and_nobody_goes_past_them() {
 
 #[tokio::test]
 async fn exceptions_and_routes_lead_past_it() {
-    let gone = free_port();
+    let gone = GONE;
     let (greeter, echo) = (greeter().await, echo().await);
     let (port, heard) = puppet(&[b"HTTP/1.1 200 OK\r\n\r\n"]).await;
     let variables = format!("http://127.0.0.1:{gone}");
@@ -348,7 +348,7 @@ async fn lists_come_through_it_too() {
         command.env("ALL_PROXY", format!("http://127.0.0.1:{port}")).stdin(Stdio::null());
         tokio::task::spawn_blocking(move || command.output().unwrap())
     };
-    let past = claimed(free_port()).await.unwrap();
+    let past = claimed(GONE).await.unwrap();
     assert_eq!(past.status.code(), Some(3), "{}", stderr(&past));
     assert!(stderr(&past).contains("cannot reach the parent proxy"), "{}", stderr(&past));
     assert_eq!(standin.log().len(), 0);

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// A port at which nobody is: a free one may be another test's the next moment.
+pub const GONE: u16 = 1;
+
 /// A proxy that runs until it is dropped.
 pub struct Server {
     child: Child,
