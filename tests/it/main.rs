@@ -33,6 +33,7 @@ mod faults;
 mod files;
 mod hosts;
 mod inventory;
+mod limits;
 mod listeners;
 mod listings;
 mod memory;
