@@ -20,8 +20,9 @@ pub(super) enum Phase {
 pub(super) fn tell(phase: Phase) {
     let told = match phase {
         Phase::Ready => sd_notify::notify(&[NotifyState::Ready]),
-        Phase::Reloading => NotifyState::monotonic_usec_now()
-            .and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])),
+        Phase::Reloading => {
+            NotifyState::monotonic_usec_now().and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now]))
+        }
         Phase::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
     };
     if let Err(error) = told {
