@@ -14,6 +14,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct Tasks {
     tracker: TaskTracker,
     last: TaskTracker,
+    notice: CancellationToken,
     drain: CancellationToken,
     abort: CancellationToken,
 }
@@ -55,15 +56,21 @@ impl Tasks {
         self.drain.cancelled().await;
     }
 
-    /// Whether the drain phase has begun.
+    /// Whether the drain phase has begun, or is announced.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.drain.is_cancelled()
+        self.notice.is_cancelled()
+    }
+
+    /// Announces the drain phase: who asks is told so, and all goes on.
+    pub fn announce(&self) {
+        self.notice.cancel();
     }
 
     /// Begins the drain phase, waits for the tasks at most `grace` (or until `hurry` completes), then drops the rest.
     /// Gives the number of tasks that were cut off.
     pub async fn shut_down(&self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
+        self.notice.cancel();
         self.drain.cancel();
         self.tracker.close();
         tokio::select! {

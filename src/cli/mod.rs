@@ -20,6 +20,7 @@ mod reload;
 mod run;
 mod scan;
 mod serve;
+mod service;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use time::{Date, OffsetDateTime};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
+use super::service::{self, Phase};
 use super::{Failure, asserted_policy_on};
 use crate::config::reload::{Look, Sight, Watch, doubt, needing_restart};
 use crate::config::{Overrides, Settings};
@@ -45,7 +46,11 @@ pub(super) async fn keep_up(overrides: &Overrides, proxy: &Proxy, read: Look, as
         // What moves is looked at again soon, so that a change is in force soon.
         let pause = if keeper.restless { pace / 4 } else { pace };
         tokio::select! {
-            () = asked.notified() => keeper.read(today()).await,
+            () = asked.notified() => {
+                service::tell(Phase::Reloading);
+                keeper.read(today()).await;
+                service::tell(Phase::Ready);
+            }
             () = tokio::time::sleep(pause) => keeper.look(today()).await,
         }
     }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tracing::info;
 
 use super::output::Console;
+use super::service::{self, Phase};
 use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, tell_of_parents};
 use crate::clients::env::Own;
 use crate::config::environment::Environment;
@@ -43,6 +44,7 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
     common.start_log(settings.log_format, common.verbosity(), console);
     tell_of_parents(&settings);
     let policy = asserted_policy(&settings)?;
+    service::raise_open_files();
     block_on(async {
         // Listened for before the ready file says that we are there.
         let mut signals = Signals::listen()?;
@@ -52,7 +54,9 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
             announce(path, &proxy).map_err(|cause| StartError::File { path: path.clone(), cause })?;
         }
         info!(listen = ?proxy.addresses(), admin = ?proxy.admin(), rules, "serving");
+        service::tell(Phase::Ready);
         serve_until_stopped(&mut signals, &proxy, reloads).await;
+        service::tell(Phase::Stopping);
         info!(grace = ?proxy.drain_time(), "stopping: finishing what runs; a second signal ends at once");
         proxy.stop(signals.stop()).await;
         if let Some(path) = &arguments.ready_file {
@@ -67,6 +71,7 @@ async fn serve_until_stopped(signals: &mut Signals, proxy: &Proxy, reloads: Relo
     let asked = Notify::new();
     let keeping = reload::keep_up(reloads.overrides, proxy, reloads.read, &asked, reloads.pace);
     let mut keeping = std::pin::pin!(keeping);
+    let mut living = std::pin::pin!(service::keep_alive());
     loop {
         tokio::select! {
             came = signals.next() => match came {
@@ -77,6 +82,7 @@ async fn serve_until_stopped(signals: &mut Signals, proxy: &Proxy, reloads: Relo
                 }
             },
             () = &mut keeping => return,
+            () = &mut living => {}
         }
     }
 }

@@ -14,7 +14,7 @@ use super::settings::{AccessFormat, AccessTo, CaSource, LogFormat, Overrides, Se
 use super::snippet::{ConfigError, Mistakes, Wrong};
 use super::structure::{self, Document};
 use super::variables::Variables;
-use super::{claimed, exits, inventory, listen, parents, rules, schema, users, value};
+use super::{claimed, exits, inventory, limits, listen, parents, rules, schema, users, value};
 use crate::name::{Authority, HostName};
 use crate::pypi::site::{self, SiteKind, Sites};
 
@@ -60,6 +60,10 @@ pub(super) fn compile(
         drain: table
             .and_then(|listen| checked(listen.drain.as_ref(), &mut mistakes, value::duration))
             .unwrap_or(DEFAULT_DRAIN),
+        drain_notice: table
+            .and_then(|listen| checked(listen.drain_notice.as_ref(), &mut mistakes, value::duration))
+            .unwrap_or_default(),
+        limits: limits::limits(&document.raw.limits, &mut mistakes),
         ca: ca_of_environment.unwrap_or(ca),
         state: environment.state_folder(),
         extra_roots: extra_roots(&document.raw.upstream, &mut mistakes),

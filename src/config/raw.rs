@@ -25,6 +25,7 @@ pub(super) struct RawConfig {
     pub(super) ca: Option<Spanned<RawCa>>,
     pub(super) upstream: RawUpstream,
     pub(super) tunnel: RawTunnel,
+    pub(super) limits: RawLimits,
     pub(super) cache: RawCache,
     pub(super) protect: Vec<Spanned<RawProtect>>,
     pub(super) inventory: Vec<Spanned<RawInventory>>,
@@ -46,6 +47,7 @@ pub(super) struct RawListen {
     pub(super) allow: Option<Spanned<Vec<Text>>>,
     pub(super) users: Option<Text>,
     pub(super) drain: Option<Text>,
+    pub(super) drain_notice: Option<Text>,
 }
 
 /// `[[listener]]`.
@@ -96,6 +98,23 @@ pub(super) struct RawRoute {
 pub(super) struct RawTunnel {
     pub(super) allow: Option<Spanned<OneOrMany>>,
     pub(super) deny: Option<Spanned<OneOrMany>>,
+}
+
+/// `[limits]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawLimits {
+    pub(super) connections: Option<Spanned<i64>>,
+    pub(super) connections_per_client: Option<Spanned<i64>>,
+    pub(super) tunnels: Option<Spanned<i64>>,
+    pub(super) requests_per_connection: Option<Spanned<i64>>,
+    pub(super) head_size: Option<Spanned<RawSize>>,
+    pub(super) streams: Option<Spanned<i64>>,
+    pub(super) opening: Option<Text>,
+    pub(super) idle: Option<Text>,
+    pub(super) tunnel_idle: Option<Text>,
+    pub(super) tunnel_lifetime: Option<Text>,
+    pub(super) bytes_per_client: Option<Spanned<RawSize>>,
 }
 
 /// `[cache]`.

@@ -114,6 +114,8 @@ pub fn needing_restart(new: &Settings, running: &Settings) -> Vec<&'static str> 
         ("listen.allow", new.allow != running.allow),
         ("listen.users", new.users.is_some() != running.users.is_some()),
         ("listen.drain", new.drain != running.drain),
+        ("listen.drain-notice", new.drain_notice != running.drain_notice),
+        ("limits", new.limits != running.limits),
         ("ca", new.ca != running.ca),
         ("upstream.proxy", new.parents != running.parents),
         ("upstream.extra-roots", new.extra_roots != running.extra_roots),

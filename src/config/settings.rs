@@ -16,6 +16,7 @@ use super::exits::Exits;
 use super::include::Gathered;
 use super::inventory::InventorySource;
 use super::kept::{self, KeptList};
+use super::limits::Limits;
 use super::listener::{ListenerSettings, Place};
 use super::parents::Parents;
 use super::snippet::ConfigError;
@@ -45,6 +46,10 @@ pub struct Settings {
     pub users: Option<UsersFile>,
     /// How long running requests may finish after SIGTERM.
     pub drain: Duration,
+    /// How long `/readyz` says before that all will end, while all goes on.
+    pub drain_notice: Duration,
+    /// How much anybody may take.
+    pub limits: Limits,
     /// Where the certificate authority is.
     pub ca: CaSource,
     /// Where what is learnt is kept, unless the authority has a folder of its own.

@@ -9,6 +9,7 @@ pub mod hello;
 pub mod inherited;
 pub mod listen;
 pub mod outward;
+pub mod pace;
 pub mod parent;
 pub mod peek;
 pub mod prefixed;

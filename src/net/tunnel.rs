@@ -10,27 +10,35 @@ use tokio::net::TcpStream;
 use tokio::net::tcp;
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::scratch;
 #[cfg(target_os = "linux")]
 use super::splice;
 use super::stream::Stream;
+use crate::config;
 
 /// Whoever has carried so much in a direction is likely to carry more: it goes without a copy.
 #[cfg(target_os = "linux")]
 const BULK: u64 = 128 * 1024;
 
-/// How long a tunnel may stand still.
+/// How long a tunnel may stand still, and be open at all.
 #[derive(Clone, Copy, Debug)]
-pub struct IdleLimits {
+pub struct Limits {
     /// With both directions open.
     pub open: Duration,
     /// With one direction closed: a half-closed peer that never closes the rest must not stay for ever.
     pub half_closed: Duration,
+    /// From its beginning to its end.
+    pub lifetime: Duration,
 }
 
-impl Default for IdleLimits {
-    fn default() -> Self {
-        Self { open: Duration::from_secs(15 * 60), half_closed: Duration::from_secs(60) }
+/// How long a tunnel may stand still that is closed on one side.
+const HALF_CLOSED: Duration = Duration::from_secs(60);
+
+impl From<&config::Limits> for Limits {
+    fn from(limits: &config::Limits) -> Self {
+        let open = limits.tunnel_idle;
+        Self { open, half_closed: open.min(HALF_CLOSED), lifetime: limits.tunnel_lifetime }
     }
 }
 
@@ -54,12 +62,18 @@ pub struct Early {
 
 /// Carries bytes both ways, `early` ones first, until both directions have ended, one has failed, or nothing has moved
 /// for too long. Gives what was carried, and how it ended.
-pub async fn carry(client: Stream, early: Early, server: Stream, limits: IdleLimits) -> (Carried, io::Result<()>) {
+pub async fn carry(
+    client: Stream,
+    early: Early,
+    server: Stream,
+    limits: Limits,
+    pace: Option<&Pace>,
+) -> (Carried, io::Result<()>) {
     match (client, server) {
         (Stream::Tcp(mut client), Stream::Tcp(mut server)) => {
-            between(client.split(), early, server.split(), limits).await
+            between(client.split(), early, server.split(), limits, pace).await
         }
-        (client, server) => between(tokio::io::split(client), early, tokio::io::split(server), limits).await,
+        (client, server) => between(tokio::io::split(client), early, tokio::io::split(server), limits, pace).await,
     }
 }
 
@@ -67,14 +81,17 @@ async fn between<R: Source, W: Sink, S: Source, T: Sink>(
     client: (R, W),
     early: Early,
     server: (S, T),
-    limits: IdleLimits,
+    limits: Limits,
+    pace: Option<&Pace>,
 ) -> (Carried, io::Result<()>) {
     let (up, down) = (Direction::default(), Direction::default());
-    let both =
-        async { tokio::try_join!(up.copy(early.up, client.0, server.1), down.copy(early.down, server.0, client.1)) };
+    let both = async {
+        tokio::try_join!(up.copy(early.up, client.0, server.1, pace), down.copy(early.down, server.0, client.1, pace))
+    };
     let result = tokio::select! {
         both = both => both.map(|_| ()),
         () = stands_still(&up, &down, limits) => Err(io::ErrorKind::TimedOut.into()),
+        () = tokio::time::sleep(limits.lifetime) => Err(io::ErrorKind::TimedOut.into()),
     };
     (Carried { up: up.bytes(), down: down.bytes() }, result)
 }
@@ -117,13 +134,27 @@ struct Direction(AtomicU64);
 const ENDED: u64 = 1 << 63;
 
 impl Direction {
-    async fn copy(&self, early: Bytes, mut from: impl Source, mut to: impl Sink) -> io::Result<()> {
+    async fn copy(
+        &self,
+        early: Bytes,
+        mut from: impl Source,
+        mut to: impl Sink,
+        pace: Option<&Pace>,
+    ) -> io::Result<()> {
         if !early.is_empty() {
             self.write(&early, &mut to).await?;
             to.flush().await?;
         }
         drop(early);
-        while self.some(&mut from, &mut to).await? > 0 {}
+        loop {
+            let length = self.some(&mut from, &mut to).await?;
+            if length == 0 {
+                break;
+            }
+            if let Some(pace) = pace {
+                pace.spend(length).await;
+            }
+        }
         self.0.fetch_or(ENDED, Ordering::Relaxed);
         // The other side learns that no more will come, and may still answer (half-close).
         match to.shutdown().await {
@@ -177,7 +208,7 @@ impl Direction {
 }
 
 /// Completes when neither direction has moved for its limit.
-async fn stands_still(up: &Direction, down: &Direction, limits: IdleLimits) {
+async fn stands_still(up: &Direction, down: &Direction, limits: Limits) {
     let mut seen = (up.state(), down.state());
     let mut moved = Instant::now();
     loop {
@@ -202,16 +233,16 @@ mod tests {
     use super::*;
     use crate::net::testing::connected;
 
+    fn usual() -> Limits {
+        (&config::Limits::default()).into()
+    }
+
     #[tokio::test]
     async fn half_close_is_kept() {
         let (mut client, near) = connected().await;
         let (far, mut server) = connected().await;
-        let tunnel = carry(
-            near.into(),
-            Early { up: Bytes::from_static(b"a "), ..Early::default() },
-            far.into(),
-            IdleLimits::default(),
-        );
+        let tunnel =
+            carry(near.into(), Early { up: Bytes::from_static(b"a "), ..Early::default() }, far.into(), usual(), None);
         let talk = async move {
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
@@ -235,7 +266,7 @@ mod tests {
         let (far, mut server) = connected().await;
         let sent: Vec<u8> = (0..5_000_000_u32).map(|number| (number % 253) as u8).collect();
         let expected = sent.clone();
-        let tunnel = carry(near.into(), Early::default(), far.into(), IdleLimits::default());
+        let tunnel = carry(near.into(), Early::default(), far.into(), usual(), None);
         let serving = async move {
             server.write_all(&sent).await.unwrap();
             drop(server);
@@ -255,7 +286,7 @@ mod tests {
         let (_client, near) = connected().await;
         let (far, _server) = connected().await;
         let before = Instant::now();
-        let (_, end) = carry(near.into(), Early::default(), far.into(), IdleLimits::default()).await;
+        let (_, end) = carry(near.into(), Early::default(), far.into(), usual(), None).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(before.elapsed().as_secs() / 60, 15);
     }
@@ -266,7 +297,7 @@ mod tests {
         let (far, _server) = connected().await;
         client.shutdown().await.unwrap();
         let before = Instant::now();
-        let (_, end) = carry(near.into(), Early::default(), far.into(), IdleLimits::default()).await;
+        let (_, end) = carry(near.into(), Early::default(), far.into(), usual(), None).await;
         assert!(end.is_err());
         assert!(before.elapsed() < Duration::from_secs(180), "{:?}", before.elapsed());
     }

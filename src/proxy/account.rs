@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use super::body::{Body, BrokenOff};
 use super::exchange::request_id;
 use super::reply;
 use crate::name::{Authority, HostName};
+use crate::net::pace::Pace;
 use crate::telemetry::access::{Began, Ended, Passage, trace_id};
 
 /// The status in the log of a client that left before it had an answer, as nginx writes it.
@@ -32,6 +33,7 @@ pub(super) struct Entry {
     began: Option<Began>,
     id: Option<String>,
     is_connect: bool,
+    pace: Option<Pace>,
 }
 
 /// What the log is to say of a tunnel when it ends; made of the request that opens it.
@@ -51,7 +53,8 @@ impl Entry {
     ) -> Self {
         let is_connect = request.method() == Method::CONNECT;
         let began = shared.access.is_kept().then(|| began(client, host, request));
-        Self { shared: Arc::clone(shared), began, id: is_connect.then(request_id), is_connect }
+        let pace = shared.paces.of(client);
+        Self { shared: Arc::clone(shared), began, id: is_connect.then(request_id), is_connect, pace }
     }
 
     /// Notes whose request it is.
@@ -94,7 +97,8 @@ impl Entry {
             Passage::Forward => Some(self.shared.metrics.carried.forwarded.down.clone()),
             Passage::Tunnel | Passage::Refused => None,
         };
-        response.map(|inner| Counted { inner, counter, sent: 0, ending })
+        let pace = self.pace.take();
+        response.map(|inner| Counted { inner, counter, sent: 0, ending, pace, waiting: None })
     }
 }
 
@@ -174,21 +178,26 @@ struct Ending {
     ended: Ended,
 }
 
-/// A body whose bytes are counted.
-#[derive(Debug)]
+/// A body whose bytes are counted, and come no faster than they may.
 pub(super) struct Counted<B> {
     inner: B,
     counter: Option<Counter>,
     sent: u64,
     ending: Option<Box<Ending>>,
+    /// How fast the client gets it, if that is limited.
+    pace: Option<Pace>,
+    /// Until it may have more.
+    waiting: Option<Pause>,
 }
+
+type Pause = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// A request's body on its way upstream, counted by `counter`; one that is empty as it is.
 pub(super) fn counted(inner: Body, counter: &Counter) -> Body {
     if inner.is_end_stream() {
         return inner;
     }
-    Counted { inner, counter: Some(counter.clone()), sent: 0, ending: None }.boxed()
+    Counted { inner, counter: Some(counter.clone()), sent: 0, ending: None, pace: None, waiting: None }.boxed()
 }
 
 impl<B: HttpBody<Data = Bytes, Error = BrokenOff> + Unpin> HttpBody for Counted<B> {
@@ -196,6 +205,10 @@ impl<B: HttpBody<Data = Bytes, Error = BrokenOff> + Unpin> HttpBody for Counted<
     type Error = BrokenOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        if let Some(waiting) = &mut self.waiting {
+            ready!(waiting.as_mut().poll(cx));
+            self.waiting = None;
+        }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
@@ -204,6 +217,10 @@ impl<B: HttpBody<Data = Bytes, Error = BrokenOff> + Unpin> HttpBody for Counted<
             self.sent += count;
             if let Some(counter) = &self.counter {
                 counter.inc_by(count);
+            }
+            if let Some(pace) = self.pace.clone() {
+                let length = data.len();
+                self.waiting = Some(Box::pin(async move { pace.spend(length).await }));
             }
         }
         polled

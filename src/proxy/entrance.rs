@@ -96,9 +96,9 @@ pub(super) async fn accept_all(listener: Listener, entrance: Arc<Entrance>, shar
                 shared.metrics.turned_away(full.into());
                 // Not even a place to hear why: the next one asks again.
                 let Ok(place) = Arc::clone(&refusals).try_acquire_owned() else { continue };
-                let entrance = Arc::clone(&entrance);
+                let (entrance, limits) = (Arc::clone(&entrance), shared.settings.limits.clone());
                 shared.tasks.spawn(async move {
-                    serve::turn_away(&entrance, stream, full).await;
+                    serve::turn_away(&entrance, &limits, stream, full).await;
                     drop(place);
                 });
             }

@@ -49,6 +49,7 @@ use crate::net::dial::Dialer;
 use crate::net::exits::{Errand, is_local};
 use crate::net::inherited::Sockets;
 use crate::net::listen::{BindError, Listener};
+use crate::net::pace::Paces;
 use crate::policy::{Asker, CompileError, Policies, Policy};
 use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
@@ -90,6 +91,9 @@ pub(crate) struct Shared {
     leaves: Leaves,
     dialer: Arc<Dialer>,
     outgoing: Outgoing,
+    /// Places for tunnels.
+    tunnels: Crowd,
+    paces: Arc<Paces>,
     outside: Outside,
     upstream: Upstream,
     /// Places for pages that are large: each is in memory whole while it is filtered.
@@ -108,10 +112,6 @@ const LARGE_PAGES: usize = 8;
 /// Large pages on their way to clients: 256 MiB in all, more wait.
 const ROOM: usize = 64 * 1024;
 const ROOMS: usize = 4096;
-
-/// Connections served at once, and of one client.
-const MAX_CONNECTIONS: usize = 16 * 1024;
-const MAX_OF_ONE: usize = 1024;
 
 /// Mirrors' calls under way; more wait. There are 512 threads for what blocks, and DNS and files need some, too.
 const CALLS: usize = 32;
@@ -240,7 +240,10 @@ impl Proxy {
         let dialer = Arc::new(dialer);
         let upstream = Upstream::new(&dialer, &trust);
         let outside = Outside::new(&dialer, &trust, &settings.exits);
-        let crowd = Crowd::new(MAX_CONNECTIONS, MAX_OF_ONE);
+        let limits = &settings.limits;
+        let paces = Arc::new(Paces::new(limits.bytes_per_client));
+        let tunnels = Crowd::new(limits.tunnels, limits.tunnels);
+        let crowd = Crowd::new(limits.connections, limits.connections_per_client);
         let policies = ArcSwap::from_pointee(Policies::new(policy));
         let large_pages = Semaphore::new(LARGE_PAGES);
         let rooms = Arc::new(Semaphore::new(ROOMS));
@@ -264,6 +267,8 @@ impl Proxy {
             leaves,
             dialer,
             outgoing: Outgoing::default(),
+            tunnels,
+            paces,
             outside,
             upstream,
             large_pages,
@@ -372,12 +377,25 @@ impl Proxy {
         self.shared.decisions.tally()
     }
 
-    /// Stops accepting, lets running requests finish within the drain time or until `hurry` completes, then cuts off.
+    /// Says for the time of notice that it will end, stops accepting, lets running requests finish within the drain time,
+    /// then cuts off; all at once when `hurry` completes.
     pub async fn stop(self, hurry: impl Future<Output = ()>) {
-        let (tasks, drain) = (self.shared.tasks.clone(), self.shared.settings.drain);
+        let tasks = self.shared.tasks.clone();
+        let (notice, drain) = (self.shared.settings.drain_notice, self.shared.settings.drain);
         // The decision log's writer ends when nobody is left who could send it a record: we neither.
         drop(self);
-        let cut_off = tasks.shut_down(drain, hurry).await;
+        let mut hurry = std::pin::pin!(hurry);
+        tasks.announce();
+        let hurried = notice > Duration::ZERO
+            && tokio::select! {
+                () = &mut hurry => true,
+                () = tokio::time::sleep(notice) => false,
+            };
+        let cut_off = if hurried {
+            tasks.shut_down(Duration::ZERO, std::future::ready(())).await
+        } else {
+            tasks.shut_down(drain, hurry).await
+        };
         info!(cut_off, "stopped");
     }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -30,6 +31,7 @@ use super::entrance::{self, Arrival, Entrance};
 use super::exchange::{self, Visit};
 use super::upstream::UpstreamError;
 use super::{Shared, forward, reply, transparent};
+use crate::config::Limits;
 use crate::name::Authority;
 use crate::net::crowd::{Full, Seat};
 use crate::net::deadline::WriteDeadline;
@@ -39,26 +41,21 @@ use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
 use crate::net::route::Purpose;
 use crate::net::stream::Stream;
-use crate::net::tunnel::{Early, IdleLimits, carry};
+use crate::net::tunnel::{Early, carry};
 use crate::pypi::mirrors::known_mirror;
 use crate::pypi::site::site_of;
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::{Metrics, TurnedAway};
 
-/// How long a client may take for its first byte, and for its whole TLS handshake.
-pub(super) const OPENING: Duration = Duration::from_secs(10);
 /// How long the first request of a connection is waited for while the proxy drains.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
-/// How long a request's head may take, and how long a connection may idle between requests.
-const HEAD: Duration = Duration::from_secs(60);
-/// The largest head of a request.
-const MAX_HEAD: usize = 64 * 1024;
 /// The most of an ordinary ClientHello, with a post-quantum key share.
 pub(super) const HELLO: usize = 2048;
 /// `PRI * HTTP/2.0`, and what belongs to it.
 const H2_PREFACE: usize = 24;
-/// Requests under way on one HTTP/2 connection.
-const STREAMS: u32 = 256;
+/// Streams that a client may open and take back before they are looked at, and that may be broken off for its mistakes, on
+/// one connection: more is an attack (CVE-2023-44487, CVE-2025-8671).
+const RESETS: usize = 64;
 
 /// A client, as long as anything of its connection lives.
 #[derive(Debug)]
@@ -84,7 +81,8 @@ impl Drop for Guest {
 /// Serves what a client sends until it leaves or the proxy drains.
 pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival: Arrival) {
     let Arrival { mut stream, peer, mut seat } = arrival;
-    let address = match timeout(OPENING, entrance.client(&mut stream, peer)).await {
+    let limits = &shared.settings.limits;
+    let address = match timeout(limits.opening, entrance.client(&mut stream, peer)).await {
         Ok(Ok(address)) => address,
         Ok(Err(unwelcome)) => {
             shared.metrics.turned_away((&unwelcome).into());
@@ -95,26 +93,27 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
     if let Err(full) = seat.belongs_to(address) {
         shared.metrics.turned_away(full.into());
         debug!(client = %address, "it has as many connections as one client may have");
-        return turn_away(&entrance, stream, full).await;
+        return turn_away(&entrance, limits, stream, full).await;
     }
     let guest = Arc::new(Guest::new(address, seat, &shared.metrics));
     if entrance.settings.transparent {
         return transparent::serve(shared, guest, stream).await;
     }
-    let Some(stream) = secured(&entrance, stream).await else { return };
-    let begun = AtomicBool::new(false);
-    let service = service_fn(|request| {
-        begun.store(true, Ordering::Relaxed);
+    let Some(stream) = secured(&entrance, limits.opening, stream).await else { return };
+    let progress = Progress::new(limits);
+    let service = service_fn(|request: Request<Incoming>| {
+        let is_last = progress.another() && request.method() != Method::CONNECT;
         let (shared, guest) = (Arc::clone(&shared), Arc::clone(&guest));
         let mut entry = Entry::begin(&shared, guest.address, None, &request);
         async move {
             let answer = receive(shared, guest, &mut entry, request).await;
+            let answer = if is_last { closing(answer) } else { answer };
             Ok::<_, std::convert::Infallible>(entry.answered(answer))
         }
     });
     let connection =
-        http1_builder().serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).with_upgrades();
-    let outcome = drained(connection, &shared.tasks, &begun, |connection| connection.graceful_shutdown()).await;
+        http1_builder(limits).serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).with_upgrades();
+    let outcome = drained(connection, &shared.tasks, &progress, |connection| connection.graceful_shutdown()).await;
     if let Err(error) = outcome {
         debug!(client = %address, %error, "the client's connection ended");
     }
@@ -122,9 +121,9 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
 
 /// The stream in which the client speaks to the proxy, once it has said something: hyper's own deadline starts with the
 /// first head, and a client that never says a word needs one, too.
-async fn secured(entrance: &Entrance, stream: TcpStream) -> Option<Stream> {
+async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream) -> Option<Stream> {
     let Some(identity) = &entrance.identity else {
-        return matches!(timeout(OPENING, stream.readable()).await, Ok(Ok(()))).then_some(Stream::Tcp(stream));
+        return matches!(timeout(patience, stream.readable()).await, Ok(Ok(()))).then_some(Stream::Tcp(stream));
     };
     let peer = stream.peer_addr().ok();
     let opening = async {
@@ -133,7 +132,7 @@ async fn secured(entrance: &Entrance, stream: TcpStream) -> Option<Stream> {
         tls.read_buf(&mut first).await?;
         Ok::<_, std::io::Error>(Prefixed::new(first, tls))
     };
-    match timeout(OPENING, opening).await {
+    match timeout(patience, opening).await {
         Ok(Ok(tls)) => Some(Stream::layered(tls, peer)),
         Ok(Err(error)) => {
             info!(client = ?peer, %error, "TLS handshake with a client of the proxy itself failed");
@@ -144,11 +143,11 @@ async fn secured(entrance: &Entrance, stream: TcpStream) -> Option<Stream> {
 }
 
 /// Answers whatever is asked first with why there is no place.
-pub(super) async fn turn_away(entrance: &Entrance, stream: TcpStream, full: Full) {
+pub(super) async fn turn_away(entrance: &Entrance, limits: &Limits, stream: TcpStream, full: Full) {
     if entrance.settings.transparent {
         return;
     }
-    let Some(stream) = secured(entrance, stream).await else { return };
+    let Some(stream) = secured(entrance, limits.opening, stream).await else { return };
     let service = service_fn(|_request: Request<Incoming>| async move {
         Ok::<_, std::convert::Infallible>(match full {
             Full::All => {
@@ -161,14 +160,14 @@ pub(super) async fn turn_away(entrance: &Entrance, stream: TcpStream, full: Full
             ),
         })
     });
-    let mut builder = http1_builder();
-    builder.keep_alive(false).header_read_timeout(OPENING);
+    let mut builder = http1_builder(limits);
+    builder.keep_alive(false).header_read_timeout(limits.opening);
     let _ended = builder.serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).await;
 }
 
-fn http1_builder() -> http1::Builder {
+fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD);
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(limits.head_size);
     builder
 }
 
@@ -257,10 +256,19 @@ async fn connect(
         Some(Ok(target)) => target,
         _ => return reply::bad_request(StatusCode::BAD_REQUEST, "bad-target", "CONNECT names a host and a port"),
     };
+    let mut place = None;
     let server = if site_of(&shared.settings.sites, &target.host).is_some() {
         // Nothing is dialled for a host of ours until a request in it is judged.
         None
     } else {
+        place = match shared.tunnels.enter() {
+            Ok(place) => Some(place),
+            Err(_full) => {
+                shared.metrics.turned_away(TurnedAway::Tunnels);
+                let detail = "it carries as many tunnels as it may";
+                return closing(reply::busy(StatusCode::SERVICE_UNAVAILABLE, "tunnels", detail));
+            }
+        };
         // Dialled before the 200, so that a client gets a real error, and a server may speak first.
         match shared.dialer.open(&target, Purpose::Tunnel, request.headers(), shared.errand_of(guest.address)).await {
             Ok(server) => Some(server),
@@ -275,7 +283,7 @@ async fn connect(
         {
             Ok(Ok(parts)) => {
                 let client = parts.io.into_inner().into_inner();
-                let whose = Whose { user, ticket };
+                let whose = Whose { user, ticket, _place: place };
                 opened(shared, guest, whose, target, client, parts.read_buf, server).await;
             }
             Ok(Err(_other_stream)) => debug!("the connection is none of ours"),
@@ -293,7 +301,7 @@ fn unreachable(shared: &Shared, error: &DialError) -> Response<Body> {
     closing(reply::bad_request(error.status(), error.reason(), &error.to_string()))
 }
 
-/// What follows a failed CONNECT may be meant for the tunnel, not for us.
+/// Says that the connection ends with this answer: what follows a failed CONNECT may be meant for the tunnel, not for us.
 fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
@@ -304,12 +312,14 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 pub(super) struct Whose {
     user: Option<Arc<str>>,
     ticket: Ticket,
+    /// Its place among the tunnels.
+    _place: Option<Seat>,
 }
 
 impl Whose {
     /// Of a client whose name nobody asked for.
-    pub(super) const fn nobodys(ticket: Ticket) -> Self {
-        Self { user: None, ticket }
+    pub(super) const fn nobodys(ticket: Ticket, place: Seat) -> Self {
+        Self { user: None, ticket, _place: Some(place) }
     }
 }
 
@@ -325,13 +335,15 @@ pub(super) async fn opened(
 ) {
     let mut up = BytesMut::from(early);
     let server_first = match &mut server {
-        Some(server) if up.is_empty() => server_speaks_first(&mut client, &mut up, server).await,
+        Some(server) if up.is_empty() => {
+            server_speaks_first(&mut client, &mut up, server, shared.settings.limits.tunnel_idle).await
+        }
         _ => false,
     };
     let first = if server_first {
         None
     } else {
-        match timeout(OPENING, first_bytes(&mut client, &up)).await {
+        match timeout(shared.settings.limits.opening, first_bytes(&mut client, &up)).await {
             Ok(Ok(first)) => Some(first),
             Ok(Err(_)) | Err(_) => return debug!(host = %target.host, "the client said nothing in time"),
         }
@@ -348,7 +360,7 @@ pub(super) async fn opened(
             intercept(shared, visit, Prefixed::new(up, client)).await;
         }
         (Route::Tunnel, Some(server)) => {
-            let carried = tunnel(&shared, &target, client, up, server).await;
+            let carried = tunnel(&shared, &guest, &target, client, up, server).await;
             whose.ticket.closed(&shared, carried);
         }
         (Route::Tunnel, None) | (Route::Close, _) => {
@@ -358,26 +370,34 @@ pub(super) async fn opened(
 }
 
 /// Whether the server has sent something before the client did (SSH, SMTP, MySQL do). What the client has sent is in `up`.
-async fn server_speaks_first(client: &mut Stream, up: &mut BytesMut, server: &mut Opened) -> bool {
+async fn server_speaks_first(client: &mut Stream, up: &mut BytesMut, server: &mut Opened, patience: Duration) -> bool {
     // A ClientHello in one read, mostly.
     up.reserve(HELLO);
     tokio::select! {
         biased;
         _ = client.read_buf(up) => false,
         () = server.speaks() => true,
-        () = tokio::time::sleep(IdleLimits::default().open) => false,
+        () = tokio::time::sleep(patience) => false,
     }
 }
 
 /// Gives the bytes that the client got.
-pub(super) async fn tunnel(shared: &Shared, target: &Authority, client: Stream, up: Bytes, server: Opened) -> u64 {
+pub(super) async fn tunnel(
+    shared: &Shared,
+    guest: &Guest,
+    target: &Authority,
+    client: Stream,
+    up: Bytes,
+    server: Opened,
+) -> u64 {
     if let Some(mirror) = known_mirror(&target.host) {
         let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
     }
     shared.metrics.tunnels.inc();
+    let pace = shared.paces.of(guest.address);
     let early = Early { up, down: server.early };
-    let (carried, end) = carry(client, early, server.stream, IdleLimits::default()).await;
+    let (carried, end) = carry(client, early, server.stream, (&shared.settings.limits).into(), pace.as_ref()).await;
     shared.metrics.tunnels.dec();
     shared.metrics.tunnelled(carried.up, carried.down);
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");
@@ -390,7 +410,7 @@ pub(super) async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixe
         Ok(config) => config,
         Err(error) => return warn!(host = %visit.site.host, %error, "no certificate for an intercepted host"),
     };
-    match timeout(OPENING, TlsAcceptor::from(config).accept(client)).await {
+    match timeout(shared.settings.limits.opening, TlsAcceptor::from(config).accept(client)).await {
         Ok(Ok(stream)) => serve_tls(shared, visit, stream).await,
         Ok(Err(error)) => {
             // An alert at this point nearly always says that the client does not trust the authority.
@@ -412,10 +432,12 @@ where
 {
     let client = visit.client;
     let tasks = shared.tasks.clone();
-    let begun = Arc::new(AtomicBool::new(false));
-    let begins = Arc::clone(&begun);
+    let limits = shared.settings.limits.clone();
+    let progress = Arc::new(Progress::new(&limits));
+    let progressing = Arc::clone(&progress);
     let service = service_fn(move |request: Request<Incoming>| {
-        begins.store(true, Ordering::Relaxed);
+        // Over HTTP/2 it is told by GOAWAY.
+        let is_last = progressing.another() && !h2;
         let (shared, visit) = (Arc::clone(&shared), visit.clone());
         let mut entry = Entry::begin(&shared, client, Some(&visit.site.host), &request);
         if let Some(user) = &visit.user {
@@ -427,19 +449,20 @@ where
                 Some(looped) => looped,
                 None => exchange::answer(shared, visit, request).await,
             };
+            let answer = if is_last { closing(answer) } else { answer };
             Ok::<_, std::convert::Infallible>(entry.answered(answer))
         }
     });
     let mut stream = WriteDeadline::new(stream);
     let outcome = if h2 {
         // hyper waits for the preface without a deadline.
-        let Ok(Ok(preface)) = timeout(OPENING, read_preface(&mut stream)).await else { return };
+        let Ok(Ok(preface)) = timeout(limits.opening, read_preface(&mut stream)).await else { return };
         let stream = TokioIo::new(Prefixed::new(preface, stream));
-        let connection = http2_builder(&tasks).serve_connection(stream, service);
-        drained(connection, &tasks, &begun, |connection| connection.graceful_shutdown()).await
+        let connection = http2_builder(&tasks, &limits).serve_connection(stream, service);
+        drained(connection, &tasks, &progress, |connection| connection.graceful_shutdown()).await
     } else {
-        let connection = http1_builder().serve_connection(TokioIo::new(stream), service);
-        drained(connection, &tasks, &begun, |connection| connection.graceful_shutdown()).await
+        let connection = http1_builder(&limits).serve_connection(TokioIo::new(stream), service);
+        drained(connection, &tasks, &progress, |connection| connection.graceful_shutdown()).await
     };
     if let Err(error) = outcome {
         debug!(%client, %error, "an intercepted connection ended");
@@ -457,26 +480,54 @@ async fn read_preface(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<
     Ok(bytes)
 }
 
-fn http2_builder(tasks: &Tasks) -> http2::Builder<Tasks> {
+fn http2_builder(tasks: &Tasks, limits: &Limits) -> http2::Builder<Tasks> {
     let mut builder = http2::Builder::new(tasks.clone());
     builder
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(MAX_HEAD as u32)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.head_size).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
         .initial_stream_window_size(1024 * 1024)
         .initial_connection_window_size(4 * 1024 * 1024)
         .max_send_buf_size(1024 * 1024)
-        .keep_alive_interval(HEAD)
-        .keep_alive_timeout(OPENING);
+        .keep_alive_interval(limits.idle)
+        .keep_alive_timeout(limits.opening);
     builder
 }
 
-/// Drives a connection to its end; once the proxy drains, to the end of the requests that run. A connection of which no
-/// request has come yet (`begun`) gets a moment for its first: whoever has just been let in is not turned away.
+/// How many requests have come on a connection.
+struct Progress {
+    count: AtomicU64,
+    most: u64,
+    enough: Notify,
+}
+
+impl Progress {
+    fn new(limits: &Limits) -> Self {
+        Self { count: AtomicU64::new(0), most: limits.requests_per_connection, enough: Notify::new() }
+    }
+
+    /// Counts a request; whether it is the last one.
+    fn another(&self) -> bool {
+        let is_last = self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.most;
+        if is_last {
+            self.enough.notify_one();
+        }
+        is_last
+    }
+
+    fn has_begun(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Drives a connection to its end; once the proxy drains, or enough requests have come, to the end of those that run. One
+/// of which no request has come yet gets a moment for its first: whoever has just been let in is not turned away.
 async fn drained<C: Future>(
     connection: C,
     tasks: &Tasks,
-    begun: &AtomicBool,
+    progress: &Progress,
     shut_down: impl FnOnce(Pin<&mut C>),
 ) -> C::Output {
     let mut connection = std::pin::pin!(connection);
@@ -485,8 +536,9 @@ async fn drained<C: Future>(
         biased;
         outcome = connection.as_mut() => return outcome,
         () = tasks.draining() => {}
+        () = progress.enough.notified() => {}
     }
-    if !begun.load(Ordering::Relaxed)
+    if !progress.has_begun()
         && let Ok(outcome) = timeout(FIRST_REQUEST, connection.as_mut()).await
     {
         return outcome;

@@ -18,8 +18,9 @@ use super::account::Ticket;
 use super::connect::{Route, decide};
 use super::entrance::original_destination;
 use super::exchange::Visit;
-use super::serve::{Guest, HELLO, OPENING, Whose, intercept, opened, serve_site, tunnel};
+use super::serve::{Guest, HELLO, Whose, intercept, opened, serve_site, tunnel};
 use crate::name::Authority;
+use crate::net::crowd::Seat;
 use crate::net::dial::DialError;
 use crate::net::outward::Opened;
 use crate::net::peek::{FirstBytes, FirstProtocol, first_bytes};
@@ -74,13 +75,14 @@ pub(super) async fn serve(shared: Arc<Shared>, guest: Arc<Guest>, stream: TcpStr
         Ok(Ok(1..)) => {}
         Ok(_gone) => return,
         Err(_elapsed) => {
-            let Some((server, _noted)) = dial(&shared, &target, &guest, &peer).await else { return };
-            let whose = Whose::nobodys(Ticket::unasked(&shared, guest.address, &target));
-            return opened(Arc::clone(&shared), guest, whose, target, client, early.freeze(), Some(server))
-                .await;
+            let Some(Way { server, place, noted: _noted }) = dial(&shared, &target, &guest, &peer).await else {
+                return;
+            };
+            let whose = Whose::nobodys(Ticket::unasked(&shared, guest.address, &target), place);
+            return opened(Arc::clone(&shared), guest, whose, target, client, early.freeze(), Some(server)).await;
         }
     }
-    let Ok(Ok(first)) = timeout(OPENING, first_bytes(&mut client, &early)).await else { return };
+    let Ok(Ok(first)) = timeout(shared.settings.limits.opening, first_bytes(&mut client, &early)).await else { return };
     drop(early);
     if first.protocol == FirstProtocol::Other {
         return plain(shared, guest, target, &peer, client, first).await;
@@ -97,7 +99,7 @@ async fn plain(
     mut client: Stream,
     mut first: FirstBytes,
 ) {
-    let host = timeout(OPENING, async {
+    let host = timeout(shared.settings.limits.opening, async {
         while is_head_under_way(&first.bytes) && client.read_buf(&mut first.bytes).await.is_ok_and(|length| length > 0)
         {
         }
@@ -128,9 +130,11 @@ async fn go_on(
             intercept(shared, visit, Prefixed::new(first.bytes, client)).await;
         }
         Route::Tunnel => {
-            let Some((server, _noted)) = dial(&shared, &target, &guest, peer).await else { return };
+            let Some(Way { server, place: _place, noted: _noted }) = dial(&shared, &target, &guest, peer).await else {
+                return;
+            };
             let ticket = Ticket::unasked(&shared, guest.address, &target);
-            let carried = tunnel(&shared, &target, client, first.bytes.freeze(), server).await;
+            let carried = tunnel(&shared, &guest, &target, client, first.bytes.freeze(), server).await;
             ticket.closed(&shared, carried);
         }
         Route::Close => debug!(%target, "closed: its first bytes can't be read, and may be meant for one of our hosts"),
@@ -141,22 +145,29 @@ fn visit(guest: &Guest, site: Site, misdirected: bool) -> Visit {
     Visit { client: guest.address, user: None, site, port: 443, misdirected }
 }
 
+/// A way to where a client wanted to go.
+struct Way<'s> {
+    server: Opened,
+    /// Its place among the tunnels.
+    place: Seat,
+    noted: Noted<'s>,
+}
+
 /// Opens what the client wanted to open; our own end is noted as long as the second of the two lives.
-async fn dial<'s>(
-    shared: &'s Shared,
-    target: &Authority,
-    guest: &Guest,
-    peer: &SocketAddr,
-) -> Option<(Opened, Noted<'s>)> {
+async fn dial<'s>(shared: &'s Shared, target: &Authority, guest: &Guest, peer: &SocketAddr) -> Option<Way<'s>> {
     // Told only now: by now, whoever opened it has noted it.
     if shared.outgoing.has(peer) {
         warn!(%target, "a connection of ours came back to us: the firewall has to leave out what namewall opens itself");
         return None;
     }
+    let Ok(place) = shared.tunnels.enter() else {
+        shared.metrics.turned_away(TurnedAway::Tunnels);
+        return None;
+    };
     match shared.dialer.open(target, Purpose::Tunnel, &HeaderMap::new(), shared.errand_of(guest.address)).await {
         Ok(server) => {
             let noted = shared.outgoing.note(server.own?);
-            Some((server, noted))
+            Some(Way { server, place, noted })
         }
         Err(error) => {
             if matches!(error, DialError::Refused(_)) {

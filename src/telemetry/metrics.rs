@@ -73,6 +73,8 @@ pub enum TurnedAway {
     ClientConnections,
     /// It is in no network that is served.
     Network,
+    /// As many tunnels are open as may be.
+    Tunnels,
     /// It wanted to be let out where nobody is.
     Destination,
     /// It is no load balancer of ours, or doesn't say whom it brings.
@@ -186,6 +188,7 @@ impl EncodeLabelValue for TurnedAway {
             Self::Connections => "connections",
             Self::ClientConnections => "client-connections",
             Self::Network => "network",
+            Self::Tunnels => "tunnels",
             Self::Destination => "destination",
             Self::ProxyHeader => "proxy-header",
         };

@@ -282,18 +282,24 @@ async fn what_is_written_here_is_packed_once_for_those_who_take_it() {
 }
 
 /// PyPI that takes its time; its pages may be kept.
-fn slow(pause: Duration) -> Builder {
-    StandIn::builder().responder(move |_| {
+fn slow() -> Builder {
+    StandIn::builder().responder(|_| {
         let (one, other) = MIXED.split_at(100);
-        let body = pieces([one, other], pause);
+        let body = pieces([one, other], Duration::from_millis(500));
         Response::builder().header("content-type", JSON).header("cache-control", "max-age=60").body(body).ok()
     })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_wait_are_one_question_upstream() {
-    let world = World::with(slow(Duration::from_secs(1)), RULES).await;
-    // Connected before the first asks: who comes when the page is there and wants it as it is now is a question more.
+    // Its head comes late, too, and all are connected before the first asks: who comes behind the head and wants the page
+    // as it is now is a question more.
+    let builder = StandIn::builder().responder(|_| {
+        std::thread::sleep(Duration::from_secs(1));
+        let body = full(MIXED);
+        Response::builder().header("content-type", JSON).header("cache-control", "max-age=60").body(body).ok()
+    });
+    let world = World::with(builder, RULES).await;
     let mut clients = Vec::new();
     for _ in 0..20 {
         let tcp = world.connect("pypi.org:443").await.unwrap();
@@ -315,7 +321,7 @@ async fn many_who_wait_are_one_question_upstream() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_is_answered_though_the_one_who_asked_goes() {
-    let world = World::with(slow(Duration::from_millis(500)), RULES).await;
+    let world = World::with(slow(), RULES).await;
     let tcp = world.connect("pypi.org:443").await.unwrap();
     let mut leaving = world.tls(tcp, "pypi.org", false).await.unwrap();
     let request = format!("GET /simple/six/ HTTP/1.1\r\nhost: pypi.org\r\naccept: {JSON}\r\n\r\n");

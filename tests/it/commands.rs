@@ -600,3 +600,86 @@ never fired since 2026-11-26T00:01:00.000Z:
         assert_eq!(shell.run(wrong).status.code(), Some(2), "{wrong:?}");
     }
 }
+
+/// A service manager that hears what it is told.
+#[cfg(unix)]
+#[test]
+fn a_service_manager_is_told_of_all_phases() {
+    use std::os::unix::net::UnixDatagram;
+    let shell = Shell::new("[listen]\naddr = \"127.0.0.1:0\"\n");
+    let socket = UnixDatagram::bind(shell.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let hear = || {
+        let mut told = [0; 512];
+        let length = socket.recv(&mut told).expect("nothing is told");
+        String::from_utf8_lossy(&told[..length]).into_owned()
+    };
+    let mut command = shell.command(&["serve"]);
+    command.env("NOTIFY_SOCKET", shell.path().join("notify")).env("WATCHDOG_USEC", "400000");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+    };
+    let hear_of = |wanted: &str| {
+        let begun = Instant::now();
+        let mut others = 0;
+        loop {
+            let told = hear();
+            if told.contains(wanted) {
+                return others;
+            }
+            others += u32::from(told.contains("WATCHDOG=1"));
+            assert!(begun.elapsed() < Duration::from_secs(20), "{wanted} is not told");
+        }
+    };
+    hear_of("READY=1");
+    hear_of("WATCHDOG=1");
+    hear_of("WATCHDOG=1");
+    signal("-HUP");
+    hear_of("RELOADING=1\nMONOTONIC_USEC=");
+    hear_of("READY=1");
+    signal("-TERM");
+    hear_of("STOPPING=1");
+    assert!(child.wait().unwrap().success());
+}
+
+/// With few file descriptors, who comes when none is left is served once there are some.
+#[cfg(unix)]
+#[test]
+fn who_comes_when_no_descriptor_is_left_is_served_later() {
+    let shell = Shell::new("[listen]\naddr = \"127.0.0.1:0\"\n");
+    let ready = shell.path().join("ready.json");
+    let mut command = Command::new("bash");
+    let start = format!(
+        "ulimit -n 48; exec {} serve --ready-file {} 2> {}",
+        env!("CARGO_BIN_EXE_namewall"),
+        ready.display(),
+        shell.path().join("log").display()
+    );
+    command.args(["-c", &start]).current_dir(shell.path()).env("HOME", shell.path());
+    for name in ["HTTPS_PROXY", "https_proxy", "NAMEWALL_CONFIG", "XDG_STATE_HOME"] {
+        command.env_remove(name);
+    }
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while !ready.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not ready");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+    let address = told["listen"][0].as_str().unwrap().to_owned();
+    let open: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    let mut late = std::net::TcpStream::connect(&address).unwrap();
+    late.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    late.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut answer = String::new();
+    assert!(std::io::Read::read_to_string(&mut late, &mut answer).is_err(), "{answer}");
+    drop(open);
+    late.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    std::io::Read::read_to_string(&mut late, &mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let log = std::fs::read_to_string(shell.path().join("log")).unwrap();
+    assert_eq!(log.matches("cannot accept connections").count(), 1, "it is told once: {log}");
+}

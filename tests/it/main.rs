@@ -35,6 +35,7 @@ mod files;
 mod fleet;
 mod hosts;
 mod inventory;
+mod limits;
 mod listeners;
 mod listings;
 mod memory;

@@ -28,6 +28,7 @@ struct Config {
     ca: Option<Ca>,
     upstream: Option<Upstream>,
     tunnel: Option<Tunnel>,
+    limits: Option<Limits>,
     cache: Option<Cache>,
     intercept: Option<Vec<Intercept>>,
     log: Option<Log>,
@@ -117,6 +118,8 @@ struct Listen {
     users: Option<String>,
     #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
     drain: Option<String>,
+    #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
+    drain_notice: Option<String>,
 }
 
 #[derive(JsonSchema)]
@@ -175,6 +178,27 @@ struct Route {
 struct Tunnel {
     allow: Option<OneOrMany>,
     deny: Option<OneOrMany>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "only its shape counts")]
+struct Limits {
+    connections: Option<u32>,
+    connections_per_client: Option<u32>,
+    tunnels: Option<u32>,
+    requests_per_connection: Option<u32>,
+    head_size: Option<Size>,
+    streams: Option<u32>,
+    #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
+    opening: Option<String>,
+    #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
+    idle: Option<String>,
+    #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
+    tunnel_idle: Option<String>,
+    #[schemars(regex(pattern = r"^[0-9]+ *(ms|s|m|h)$"))]
+    tunnel_lifetime: Option<String>,
+    bytes_per_client: Option<Size>,
 }
 
 #[derive(JsonSchema)]
