@@ -31,6 +31,8 @@ mod exits;
 mod explain;
 mod faults;
 mod files;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod hosts;
 mod inventory;
 mod limits;
