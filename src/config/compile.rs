@@ -49,10 +49,18 @@ pub(super) fn compile(
     let ca = ca(&document, environment, &mut mistakes);
     let ca_of_environment = path(variables.ca_dir.as_ref(), &mut mistakes).map(CaSource::Dir);
     let (allow, admin_allow) = listen::allow(table, variables, &mut mistakes);
+    let listeners = listen::listeners(&document, variables, overrides, &allow, &mut mistakes);
+    let admin = listen::admin(table, variables, overrides, &mut mistakes);
+    if let Some((written, place)) = table.and_then(|listen| listen.admin.as_ref()).zip(admin.as_ref())
+        && listeners.iter().any(|listener| listener.place.is_taken_by(place))
+    {
+        let help = "choose another port for one of the two";
+        mistakes.report(&written.span(), Wrong::new(format!("the proxy itself listens on `{place}`"), help));
+    }
     let settings = Settings {
         source: gathered.sources.config().path.clone(),
-        listeners: listen::listeners(&document, variables, overrides, &allow, &mut mistakes),
-        admin: listen::admin(table, variables, overrides, &mut mistakes),
+        listeners,
+        admin,
         admin_hosts: listen::admin_hosts(table, &mut mistakes),
         allow,
         admin_allow,

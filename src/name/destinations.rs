@@ -121,9 +121,16 @@ impl FromStr for Destination {
     type Err = Unclear;
 
     fn from_str(item: &str) -> Result<Self, Unclear> {
-        let unclear = |help: String| Unclear { item: item.to_owned(), help };
+        // Without what may be a password.
+        let shown = match (item.split_once("://"), item.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
+            (None, Some((_, rest))) => format!("…@{rest}"),
+            (_, None) => item.to_owned(),
+        };
+        let unclear = |help: String| Unclear { item: shown.clone(), help };
         if let Some((_scheme, rest)) = item.split_once("://") {
-            let host = rest.split(['/', '?', '#', '@']).next().unwrap_or_default();
+            let rest = rest.rsplit_once('@').map_or(rest, |(_userinfo, rest)| rest);
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             return Err(unclear(format!("write the host without a scheme and a path: `{host}`")));
         }
         let (host, port) = split(item).map_err(|help| unclear(help.to_owned()))?;

@@ -200,6 +200,9 @@ impl Dialer {
             let stream = Stream::Tcp(tcp);
             return Ok(Opened { stream, early: Bytes::new(), reached, own, parent: None, forwards: false });
         };
+        if parent.scheme != Scheme::Socks5 {
+            errand.unseen(to)?;
+        }
         let forwards = purpose == Purpose::PlainHttp && self.forwarder(to).is_some();
         let to = self.connect_to.get(to).unwrap_or(to);
         let via = self.pseudonym.after(headers);

@@ -43,6 +43,14 @@ pub enum Refused {
         /// What that is.
         what: &'static str,
     },
+    /// Its name says where it leads, and no client has anything to do there.
+    #[error("{to} names {what}, where this proxy lets nobody out")]
+    Named {
+        /// What was asked for.
+        to: Authority,
+        /// What that is.
+        what: &'static str,
+    },
 }
 
 impl Exits {
@@ -58,6 +66,28 @@ impl Exits {
             Some(allow) if !allow.cover(to) && (to.host.ip().is_some() || !allow.have_networks()) => {
                 Err(Refused::NotAllowed(to.clone()))
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a client may be let out to `to`, which somebody else will look up: nothing but its name is known here.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn unseen(&self, to: &Authority, is_local: bool) -> Result<(), Refused> {
+        self.by_name(to)?;
+        if let Some(address) = to.host.ip().or_else(|| as_number(to.host.as_str()).map(IpAddr::V4)) {
+            return self.by_address(to, address, is_local);
+        }
+        if names_metadata(to.host.as_str()) {
+            return Err(Refused::Named { to: to.clone(), what: "the metadata service of a cloud" });
+        }
+        if names_this_machine(to.host.as_str()) && !is_local {
+            return Err(Refused::Named { to: to.clone(), what: "the proxy's own machine" });
+        }
+        match &self.allow {
+            // A network in it says nothing of a name.
+            Some(allow) if !allow.cover(to) => Err(Refused::NotAllowed(to.clone())),
             _ => Ok(()),
         }
     }
@@ -90,11 +120,18 @@ impl Errand<'_> {
     pub fn by_name(&self, to: &Authority) -> Result<(), Refused> {
         match self {
             Self::Own => Ok(()),
-            Self::Client { exits, is_local } => {
-                exits.by_name(to)?;
-                // Behind a parent proxy nothing but the name is known.
-                to.host.ip().map_or(Ok(()), |address| exits.by_address(to, address, *is_local))
-            }
+            Self::Client { exits, .. } => exits.by_name(to),
+        }
+    }
+
+    /// Whether `to` may be asked of a proxy that looks it up itself.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn unseen(&self, to: &Authority) -> Result<(), Refused> {
+        match self {
+            Self::Own => Ok(()),
+            Self::Client { exits, is_local } => exits.unseen(to, *is_local),
         }
     }
 
@@ -121,14 +158,56 @@ impl Errand<'_> {
 }
 
 /// Where a cloud answers whoever asks from a machine with that machine's credentials, beside the link-local addresses.
-const METADATA: [IpAddr; 4] = [
+const METADATA: [IpAddr; 5] = [
     // Alibaba Cloud, Azure's host, Oracle Cloud.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    // AWS over IPv6.
+    // AWS over IPv6: instances, and what hands credentials to pods.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
 ];
+
+/// By these names it is found; what is behind them differs from cloud to cloud.
+fn names_metadata(name: &str) -> bool {
+    ["metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal"].contains(&name)
+}
+
+/// By these names a machine finds itself.
+fn names_this_machine(name: &str) -> bool {
+    let is_localhost = name == "localhost" || name == "localhost.localdomain" || name.ends_with(".localhost");
+    is_localhost || is_own_name(name)
+}
+
+#[cfg(unix)]
+fn is_own_name(name: &str) -> bool {
+    let own = rustix::system::uname();
+    let own = own.nodename().to_string_lossy().to_ascii_lowercase();
+    let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    name == own || (!name.contains('.') && name == first(&own))
+}
+
+#[cfg(not(unix))]
+const fn is_own_name(_: &str) -> bool {
+    false
+}
+
+/// The address that resolvers read in a name that is but numbers, however few and in whatever base (inet_aton(3)).
+fn as_number(name: &str) -> Option<Ipv4Addr> {
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some("") => Some(0),
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None if text.len() > 1 && text.starts_with('0') => u32::from_str_radix(text, 8).ok(),
+        None => text.parse().ok(),
+    };
+    let numbers = name.trim_end_matches('.').split('.').map(number).collect::<Option<Vec<u32>>>()?;
+    let (last, first) = numbers.split_last()?;
+    let bytes = u32::try_from(first.len()).ok().filter(|count| *count < 4)?;
+    let high = first.iter().try_fold(0_u32, |high, byte| (*byte < 256).then_some(high << 8 | byte))?;
+    let room = 32 - 8 * bytes;
+    let fits = room == 32 || *last < 1 << room;
+    fits.then(|| Ipv4Addr::from(if room == 32 { *last } else { high << room | last }))
+}
 
 /// What `address` is, if nobody is let out there.
 fn off_limits(address: IpAddr, is_local: bool) -> Option<&'static str> {
@@ -159,7 +238,9 @@ fn unwrapped(address: IpAddr) -> IpAddr {
         _ => address,
     };
     match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] if v6 != NAT64 => four(12),
+        // RFC 8215 gives a network's own translators a prefix beside it; RFC 7915's hosts are `::ffff:0:a.b.c.d`.
+        [0x64, 0xff9b, 0 | 1, 0, 0, 0, ..] if v6 != NAT64 => four(12),
+        [0, 0, 0, 0, 0xffff, 0, ..] => four(12),
         [0x2002, ..] => four(2),
         // The old way to write it (RFC 4291 section 2.5.5.1); `::` and `::1` are themselves.
         [0, 0, 0, 0, 0, 0, high, _] if high != 0 => four(12),
@@ -197,6 +278,9 @@ mod tests {
             "169.254.0.1",
             "fe80::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "64:ff9b:1::a9fe:a9fe",
+            "::ffff:0:169.254.169.254",
             "100.100.100.200",
             "168.63.129.16",
             "::ffff:169.254.169.254",
@@ -244,6 +328,42 @@ mod tests {
         let names = Exits { allow: Some("corp.example".parse().unwrap()), ..Exits::default() };
         assert!(names.by_name(&to("elsewhere.example:443")).is_err());
         assert!(Exits::default().by_name(&to("elsewhere.example:443")).is_ok());
+    }
+
+    #[test]
+    fn what_somebody_else_looks_up_is_judged_by_its_name_alone() {
+        let exits = Exits::default();
+        for name in [
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "0177.0.0.1",
+            "0",
+            "localhost",
+            "a.localhost",
+            "127.0.0.1",
+            "::1",
+        ] {
+            let to = Authority { host: name.parse().unwrap(), port: 80 };
+            assert!(exits.unseen(&to, false).is_err() && exits.unseen(&to, true).is_ok(), "{name}");
+        }
+        for name in ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "metadata.google.internal"] {
+            let to = Authority { host: name.parse().unwrap(), port: 80 };
+            assert!(exits.unseen(&to, true).is_err(), "{name}");
+        }
+        for name in ["pypi.org", "1.example", "8.8.8.8", "134744072", "256.1.1.1.example", "0x"] {
+            let to = Authority { host: name.parse().unwrap(), port: 80 };
+            assert!(name == "0x" || exits.unseen(&to, false).is_ok(), "{name}");
+        }
+        let networks = Exits { allow: Some("10.0.0.0/8, corp.example".parse().unwrap()), ..Exits::default() };
+        assert!(networks.unseen(&to("evil.example:443"), false).is_err(), "it may lead anywhere");
+        assert!(networks.unseen(&to("a.corp.example:443"), false).is_ok());
+        assert!(networks.unseen(&to("10.1.2.3:443"), false).is_ok());
+        assert_eq!(as_number("1.2.3.4"), Some(Ipv4Addr::new(1, 2, 3, 4)));
+        for none in ["", "a", "1.2.3.4.5", "256.1", "1.16777216", "1..2"] {
+            assert_eq!(as_number(none), None, "{none}");
+        }
     }
 
     #[test]

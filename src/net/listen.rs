@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
@@ -20,6 +21,8 @@ const REPEAT: Duration = Duration::from_secs(10);
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    /// When an error of the machine's was told of last.
+    told: Mutex<Option<Instant>>,
 }
 
 /// Why something can't be listened on; exit code 3.
@@ -69,7 +72,7 @@ impl Listener {
 
     fn new(socket: TcpListener) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, told: Mutex::default() })
     }
 
     /// Where it listens.
@@ -78,10 +81,18 @@ impl Listener {
         self.address
     }
 
+    fn is_to_be_told(&self) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.is_none_or(|told| told.elapsed() >= REPEAT);
+        if is_due {
+            *told = Some(Instant::now());
+        }
+        is_due
+    }
+
     /// The next connection, with TCP_NODELAY set, and whence it came. Errors of one connection are passed over, those of
     /// the machine waited out.
     pub async fn accept(&self) -> (TcpStream, SocketAddr) {
-        let mut told: Option<tokio::time::Instant> = None;
         loop {
             match self.socket.accept().await {
                 Ok((stream, address)) => {
@@ -92,9 +103,8 @@ impl Listener {
                     debug!(%error, "a client was gone before it was accepted");
                 }
                 Err(error) => {
-                    if told.is_none_or(|told| told.elapsed() >= REPEAT) {
+                    if self.is_to_be_told() {
                         warn!(%error, "cannot accept connections; trying again");
-                        told = Some(tokio::time::Instant::now());
                     }
                     tokio::time::sleep(BREATHER).await;
                 }

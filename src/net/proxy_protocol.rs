@@ -32,12 +32,22 @@ pub enum HeaderError {
     TooLong(usize),
 }
 
-/// Reads the header: whom the balancer brings, or `None` if it comes for itself (to see whether we live).
-/// Set a deadline around it.
+/// Whom a balancer brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// The client at this address.
+    Client(SocketAddr),
+    /// Somebody, of whom it can't say the address.
+    Somebody,
+    /// Nobody: it comes for itself, to see whether we live.
+    Nobody,
+}
+
+/// Reads the header. Set a deadline around it.
 ///
 /// # Errors
 /// [`HeaderError`].
-pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<SocketAddr>, HeaderError> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Brought, HeaderError> {
     // Both versions have as much at least.
     let mut header = vec![0; v2::PROTOCOL_PREFIX.len()];
     stream.read_exact(&mut header).await?;
@@ -50,10 +60,7 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Socket
     }
 }
 
-async fn read_v1(
-    stream: &mut (impl AsyncRead + Unpin),
-    mut header: Vec<u8>,
-) -> Result<Option<SocketAddr>, HeaderError> {
+async fn read_v1(stream: &mut (impl AsyncRead + Unpin), mut header: Vec<u8>) -> Result<Brought, HeaderError> {
     // Byte by byte: what is behind the line belongs to the client, and may be spliced.
     while !header.ends_with(b"\r\n") {
         if header.len() >= MAX_V1 {
@@ -63,16 +70,13 @@ async fn read_v1(
     }
     let header = v1::Header::try_from(&header[..]).map_err(|error| HeaderError::Broken(error.to_string()))?;
     Ok(match header.addresses {
-        v1::Addresses::Unknown => None,
-        v1::Addresses::Tcp4(tcp) => Some((tcp.source_address, tcp.source_port).into()),
-        v1::Addresses::Tcp6(tcp) => Some(source(tcp.source_address.into(), tcp.source_port)),
+        v1::Addresses::Unknown => Brought::Somebody,
+        v1::Addresses::Tcp4(tcp) => Brought::Client((tcp.source_address, tcp.source_port).into()),
+        v1::Addresses::Tcp6(tcp) => Brought::Client(source(tcp.source_address.into(), tcp.source_port)),
     })
 }
 
-async fn read_v2(
-    stream: &mut (impl AsyncRead + Unpin),
-    mut header: Vec<u8>,
-) -> Result<Option<SocketAddr>, HeaderError> {
+async fn read_v2(stream: &mut (impl AsyncRead + Unpin), mut header: Vec<u8>) -> Result<Brought, HeaderError> {
     header.resize(FIXED_V2, 0);
     stream.read_exact(header.get_mut(v2::PROTOCOL_PREFIX.len()..).unwrap_or_default()).await?;
     let length = match header.get(FIXED_V2 - 2..) {
@@ -86,10 +90,13 @@ async fn read_v2(
     stream.read_exact(header.get_mut(FIXED_V2..).unwrap_or_default()).await?;
     let header = v2::Header::try_from(&header[..]).map_err(|error| HeaderError::Broken(error.to_string()))?;
     Ok(match (header.command, header.addresses) {
-        (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => Some((ip.source_address, ip.source_port).into()),
-        (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => Some(source(ip.source_address.into(), ip.source_port)),
+        (v2::Command::Local, _) => Brought::Nobody,
+        (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => Brought::Client((ip.source_address, ip.source_port).into()),
+        (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => {
+            Brought::Client(source(ip.source_address.into(), ip.source_port))
+        }
         // Of a protocol without such addresses, the connection's own are used (section 2.2).
-        _ => None,
+        (v2::Command::Proxy, _) => Brought::Somebody,
     })
 }
 
@@ -101,7 +108,7 @@ fn source(ip: IpAddr, port: u16) -> SocketAddr {
 mod tests {
     use super::*;
 
-    async fn told(bytes: &[u8]) -> Result<(Option<SocketAddr>, Vec<u8>), HeaderError> {
+    async fn told(bytes: &[u8]) -> Result<(Brought, Vec<u8>), HeaderError> {
         let mut stream = bytes;
         let address = read(&mut stream).await?;
         Ok((address, stream.to_vec()))
@@ -116,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_versions_tell_the_client_and_leave_what_follows() {
-        let client = "192.0.2.7:4096".parse().ok();
+        let client = Brought::Client("192.0.2.7:4096".parse().unwrap());
         for bytes in [
             b"PROXY TCP4 192.0.2.7 127.0.0.1 4096 3128\r\nGET".to_vec(),
             b"PROXY TCP6 ::ffff:192.0.2.7 ::1 4096 3128\r\nGET".to_vec(),
@@ -127,18 +134,20 @@ mod tests {
             assert_eq!(told(&bytes).await.unwrap(), (client, b"GET".to_vec()));
         }
         let six = v2(1, 0x21, &[&[0; 15][..], &[9], &[0; 16], &[0, 80, 0, 81]].concat());
-        assert_eq!(told(&six).await.unwrap().0, "[::9]:80".parse().ok());
+        assert_eq!(told(&six).await.unwrap().0, Brought::Client("[::9]:80".parse().unwrap()));
     }
 
     #[tokio::test]
-    async fn a_balancer_may_come_for_itself() {
-        for bytes in [
-            b"PROXY UNKNOWN\r\nGET".to_vec(),
-            b"PROXY UNKNOWN ::1 ::1 1 2\r\nGET".to_vec(),
-            v2(0, 0, &[]),
-            v2(0, 0x11, &V4),
+    async fn a_balancer_may_come_for_itself_or_for_it_knows_not_whom() {
+        for (bytes, brought) in [
+            (b"PROXY UNKNOWN\r\nGET".to_vec(), Brought::Somebody),
+            (b"PROXY UNKNOWN ::1 ::1 1 2\r\nGET".to_vec(), Brought::Somebody),
+            (v2(1, 0, &[]), Brought::Somebody),
+            (v2(1, 0x31, &[0; 216]), Brought::Somebody),
+            (v2(0, 0, &[]), Brought::Nobody),
+            (v2(0, 0x11, &V4), Brought::Nobody),
         ] {
-            assert_eq!(told(&bytes).await.unwrap(), (None, b"GET".to_vec()));
+            assert_eq!(told(&bytes).await.unwrap(), (brought, b"GET".to_vec()));
         }
     }
 

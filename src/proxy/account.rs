@@ -144,11 +144,11 @@ fn began(client: IpAddr, host: Option<&HostName>, request: &Request<Incoming>) -
     let uri = request.uri();
     let (scheme, host, path) = match (host, uri.authority()) {
         (Some(host), _) => ("https://", host.to_string(), uri.path()),
-        (None, Some(authority)) if request.method() == Method::CONNECT => ("", authority.to_string(), ""),
-        // Not the authority as a whole: a user and a password may stand in it.
         (None, Some(_)) => {
+            // Not the authority as a whole: a user and a password may stand in it.
             let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-            ("http://", format!("{}{port}", uri.host().unwrap_or_default()), uri.path())
+            let host = format!("{}{port}", uri.host().unwrap_or_default());
+            if request.method() == Method::CONNECT { ("", host, "") } else { ("http://", host, uri.path()) }
         }
         (None, None) => ("", String::new(), uri.path()),
     };

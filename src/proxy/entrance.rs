@@ -14,7 +14,7 @@ use crate::config::ListenerSettings;
 use crate::config::reload::{Look, Sight, Watch};
 use crate::net::crowd::{Crowd, Full, Seat};
 use crate::net::listen::Listener;
-use crate::net::proxy_protocol::{self, HeaderError};
+use crate::net::proxy_protocol::{self, Brought, HeaderError};
 use crate::telemetry::metrics::TurnedAway;
 use crate::tls::listener::{IdentityError, ListenerIdentity};
 
@@ -43,8 +43,8 @@ pub(super) struct Arrival {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unwelcome {
     /// It is in no network that is served.
-    #[error("no `allow` network holds it")]
-    Network,
+    #[error("no `allow` network holds {0}")]
+    Network(IpAddr),
     /// It is no load balancer of ours.
     #[error("no `proxy-protocol` network holds it, and this listener is for load balancers alone")]
     NoBalancer,
@@ -70,12 +70,13 @@ impl Entrance {
             return Err(Unwelcome::NoBalancer);
         } else {
             match proxy_protocol::read(stream).await? {
-                Some(client) => client.ip().to_canonical(),
-                // For itself: to see whether we live.
-                None => return Ok(peer),
+                Brought::Client(client) => client.ip().to_canonical(),
+                Brought::Somebody => peer,
+                // What it does for itself it may: it could bring whomever it likes.
+                Brought::Nobody => return Ok(peer),
             }
         };
-        if is_in(&self.settings.allow, client) { Ok(client) } else { Err(Unwelcome::Network) }
+        if is_in(&self.settings.allow, client) { Ok(client) } else { Err(Unwelcome::Network(client)) }
     }
 }
 
@@ -171,13 +172,13 @@ impl From<Full> for TurnedAway {
 impl From<&Unwelcome> for TurnedAway {
     fn from(unwelcome: &Unwelcome) -> Self {
         match unwelcome {
-            Unwelcome::Network => Self::Network,
+            Unwelcome::Network(_) => Self::Network,
             Unwelcome::NoBalancer | Unwelcome::Header(_) => Self::ProxyHeader,
         }
     }
 }
 
-/// Says why somebody was not let in: once, at `warn`, for what is likely to be a mistake of the config's.
+/// Says why somebody was not let in: what is likely to be a mistake of the config's.
 pub(super) fn tell(unwelcome: &Unwelcome, peer: SocketAddr) {
-    warn!(client = %peer.ip().to_canonical(), "refused a client: {unwelcome}");
+    warn!(peer = %peer.ip().to_canonical(), "refused a client: {unwelcome}");
 }

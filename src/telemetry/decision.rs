@@ -281,14 +281,22 @@ impl Tally {
 fn tell(decision: &Decision) {
     let Decision { request_id, project, file, rule, surface, client, host, path, status, removed, reason, .. } =
         decision;
+    let (user, pattern, mode) = (decision.user.as_deref(), decision.pattern.as_deref(), decision.mode);
+    let (method, policy) = (decision.method.as_str(), &decision.policy);
     let surface = surface.as_str();
     let (project, file, rule) = (project.as_deref(), file.as_deref(), rule.as_deref());
     match decision.decision {
-        Outcome::Failed => warn!(request_id, reason, surface, host, path, status, %client, "failed"),
-        Outcome::Allowed => info!(request_id, rule, project, file, surface, %client, "audit: would have been hidden"),
-        outcome => {
-            info!(request_id, rule, project, file, removed, surface, host, status, %client, "{}", outcome.as_str());
+        Outcome::Failed => {
+            warn!(request_id, reason, surface, method, host, path, status, %client, user, policy, "failed");
         }
+        Outcome::Allowed => {
+            info!(request_id, rule, pattern, mode, project, file, surface, %client, user, policy, "audit: would have been hidden");
+        }
+        outcome => info!(
+            request_id, rule, pattern, mode, project, file, removed, surface, method, host, path, status, %client, user, policy,
+            "{}",
+            outcome.as_str()
+        ),
     }
 }
 

@@ -148,12 +148,16 @@ async fn a_load_balancer_says_whom_it_brings() {
         tcp.write_all(refused).await.unwrap();
         assert_eq!(connect(&mut tcp, "pypi.org:443").await, "", "{refused:?}");
     }
-    // A health check.
+    // Somebody of whom it can't say the address has the balancer's.
     let mut tcp = dial(&world).await;
     tcp.write_all(b"PROXY UNKNOWN\r\n").await.unwrap();
+    assert_eq!(connect(&mut tcp, "pypi.org:443").await, "");
+    // A health check.
+    let mut tcp = dial(&world).await;
+    tcp.write_all(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").await.unwrap();
     assert!(connect(&mut tcp, "pypi.org:443").await.starts_with("HTTP/1.1 200"));
     let metrics = world.admin("/metrics").await;
-    for (reason, count) in [("network", 1), ("proxy-header", 2)] {
+    for (reason, count) in [("network", 2), ("proxy-header", 2)] {
         let line = format!("namewall_turned_away_total{{reason=\"{reason}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}: {metrics}");
     }
