@@ -128,3 +128,42 @@ fn the_config_of_the_pods_is_right_and_leaves_time_to_drain() {
         assert!(mounts.iter().any(|mount| mount["mountPath"].as_str() == read["ca"][key].as_str()), "{key}");
     }
 }
+
+#[test]
+fn compose_starts_those_whom_haproxy_asks() {
+    let services = documents("config/compose.yaml")[0]["services"].clone();
+    let haproxy = fs::read_to_string(repository().join("config/haproxy.cfg")).unwrap();
+    let servers = haproxy.lines().filter_map(|line| line.trim().strip_prefix("server ")?.split(' ').next());
+    let mut known = vec!["haproxy"];
+    known.extend(servers);
+    known.sort_unstable();
+    let mut started: Vec<&str> = services.as_object().unwrap().keys().map(String::as_str).collect();
+    started.sort_unstable();
+    assert_eq!(started, known);
+    for name in known.iter().filter(|name| name.starts_with("namewall-")) {
+        let words = services[name]["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
+        // The program takes this command line; only the file isn't there.
+        let (code, told) = ended(Command::new(NAMEWALL).args(words.clone()).current_dir("/"));
+        assert!(code == Some(2) && told.contains("/etc/namewall/namewall.toml"), "{told}");
+        let mounts = services[name]["volumes"].as_array().unwrap();
+        assert!(mounts.iter().any(|mount| mount == "./gateway:/etc/namewall:ro"), "{name}");
+    }
+}
+
+#[test]
+fn systemd_understands_the_socket_and_whom_it_is_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = |name: &str| fs::read_to_string(repository().join("packaging/systemd").join(name)).unwrap();
+    let with_program = |name: &str| unit(name).replace("/usr/bin/namewall", NAMEWALL);
+    let (service, socket) = (folder.path().join("namewall.service"), folder.path().join("namewall.socket"));
+    fs::write(&service, with_program("namewall.service")).unwrap();
+    fs::write(&socket, unit("socket/namewall.socket")).unwrap();
+    fs::create_dir(folder.path().join("namewall.service.d")).unwrap();
+    fs::write(folder.path().join("namewall.service.d/socket.conf"), with_program("socket/socket.conf")).unwrap();
+    let mut analyze = Command::new("systemd-analyze");
+    let told = said(analyze.args(["verify", "--man=no"]).arg(&service).arg(&socket));
+    assert!(!told.contains("namewall."), "{told}");
+    // The name by which the one hands it over is that by which the other takes it.
+    assert!(unit("socket/namewall.socket").contains("FileDescriptorName=proxy\n"));
+    assert!(unit("socket/socket.conf").contains(" --listen systemd:proxy\n"));
+}
