@@ -33,6 +33,7 @@ mod faults;
 mod files;
 #[cfg(target_os = "linux")]
 mod fleet;
+mod gateway;
 mod hosts;
 mod inventory;
 mod limits;

@@ -15,6 +15,7 @@
 mod action;
 mod build;
 mod deb;
+mod fleet;
 mod gitlab;
 mod image;
 #[path = "../clients/install.rs"]
