@@ -194,14 +194,15 @@ fn hosts(written: &str) -> Result<Hosts, String> {
         let plain = name.trim_start_matches(['*', '.']);
         return Err(format!("a star stands for a whole first part, as in `*.{}`", or_example(plain)));
     }
-    let last = name.rsplit('.').next().unwrap_or_default();
-    if !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("write an address in full, or a network: `192.168.0.0/16`, `192.168.*`".to_owned());
-    }
     let parsed = name.parse::<HostName>().map_err(|_unhelpful| {
         "write names, addresses and networks, with commas between them: `corp.example, 10.0.0.0/8, [::1]:8080`"
             .to_owned()
     })?;
+    // Of the name as it is understood: one dot more at its end changes nothing.
+    let last = parsed.as_str().rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("write an address in full, or a network: `192.168.0.0/16`, `192.168.*`".to_owned());
+    }
     Ok(if below { Hosts::Below(parsed) } else { Hosts::Within(parsed) })
 }
 
@@ -307,6 +308,7 @@ mod tests {
             ("a.*.example", "`*.corp.example`"),
             ("192.168.", "`192.168.0.0/16`"),
             ("192.168", "`192.168.0.0/16`"),
+            ("a43.4..", "`192.168.0.0/16`"),
             ("10.0.0.0/33", "length of its prefix"),
             ("corp.example/8", "length of its prefix"),
             ("fe80::1%eth0", "with commas"),
