@@ -357,7 +357,8 @@ pub(super) async fn opened(
             // Found by its TLS name, it is the site itself that is meant, on its own port.
             let port = if site.host == target.host { target.port } else { 443 };
             let visit = Visit { client: guest.address, user: whose.user, site, port, misdirected };
-            intercept(shared, visit, Prefixed::new(up, client)).await;
+            // Aside: a tunnel, of which there are thousands, must not have the room of it.
+            Box::pin(intercept(shared, visit, Prefixed::new(up, client))).await;
         }
         (Route::Tunnel, Some(server)) => {
             let carried = tunnel(&shared, &guest, &target, client, up, server).await;

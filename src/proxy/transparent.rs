@@ -110,7 +110,7 @@ async fn plain(
     match site {
         Some(site) => {
             let visit = Visit { client: guest.address, user: None, site, port: 443, misdirected: false };
-            serve_site(shared, visit, Prefixed::new(first.bytes, client), false).await;
+            Box::pin(serve_site(shared, visit, Prefixed::new(first.bytes, client), false)).await;
         }
         None => go_on(shared, guest, target, peer, client, first).await,
     }
@@ -127,7 +127,7 @@ async fn go_on(
     match decide(&shared.settings.sites, &target.host, target.host.ip(), &first) {
         Route::Intercept { site, misdirected } => {
             let visit = visit(&guest, site, misdirected);
-            intercept(shared, visit, Prefixed::new(first.bytes, client)).await;
+            Box::pin(intercept(shared, visit, Prefixed::new(first.bytes, client))).await;
         }
         Route::Tunnel => {
             let Some(Way { server, place: _place, noted: _noted }) = dial(&shared, &target, &guest, peer).await else {
