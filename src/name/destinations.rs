@@ -198,6 +198,12 @@ fn hosts(written: &str) -> Result<Hosts, String> {
         "write names, addresses and networks, with commas between them: `corp.example, 10.0.0.0/8, [::1]:8080`"
             .to_owned()
     })?;
+    // An address by another way to write it.
+    match parsed.ip() {
+        Some(address) if !below => return Ok(alone(address)),
+        Some(_) => return Err("nothing is below an address: write it alone".to_owned()),
+        None => {}
+    }
     // Of the name as it is understood: one dot more at its end changes nothing.
     let last = parsed.as_str().rsplit('.').next().unwrap_or_default();
     if last.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -258,6 +264,13 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_one_however_it_is_written() {
+        for text in ["[::0].", "::", "[::]", "[::]."] {
+            assert_eq!(text.parse(), "::".parse::<Destination>(), "{text}");
+        }
+    }
+
+    #[test]
     fn every_form_that_people_write() {
         for (list, covered, others) in [
             ("*", &["a.example:443", "10.0.0.1:80", "[::1]:1"][..], &[][..]),
@@ -309,6 +322,7 @@ mod tests {
             ("192.168.", "`192.168.0.0/16`"),
             ("192.168", "`192.168.0.0/16`"),
             ("a43.4..", "`192.168.0.0/16`"),
+            ("*.[::1].", "nothing is below an address"),
             ("10.0.0.0/33", "length of its prefix"),
             ("corp.example/8", "length of its prefix"),
             ("fe80::1%eth0", "with commas"),
