@@ -5,8 +5,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-
 use crate::config::Exits;
 use crate::name::Authority;
 
@@ -250,11 +248,8 @@ fn unwrapped(address: IpAddr) -> IpAddr {
 
 /// Whether a client at `address` is on this machine.
 #[must_use]
-pub fn is_local(address: IpAddr) -> bool {
-    let address = IpNet::from(address.to_canonical());
-    let loopback =
-        [Ipv4Net::new(Ipv4Addr::LOCALHOST, 8).map(IpNet::V4), Ipv6Net::new(Ipv6Addr::LOCALHOST, 128).map(IpNet::V6)];
-    loopback.into_iter().flatten().any(|network| network.trunc().contains(&address))
+pub const fn is_local(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl Opened {
                 let _said = tcp.peek(&mut [0]).await;
             }
             // Below TLS there may be bytes that say nothing: tickets come behind the handshake.
-            Stream::Layered(tls, _) => {
+            Stream::Layered(tls) => {
                 let mut said = BytesMut::new();
                 let _length = tls.read_buf(&mut said).await;
                 self.early = said.freeze();

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,8 +12,8 @@ use tokio::net::TcpStream;
 pub enum Stream {
     /// Nothing but TCP: what is carried between two of these need not be copied.
     Tcp(TcpStream),
-    /// Something more, such as TLS, over a socket whose peer is there.
-    Layered(Box<dyn Layers>, Option<SocketAddr>),
+    /// Something more, such as TLS, over a socket.
+    Layered(Box<dyn Layers>),
 }
 
 /// What a [`Stream`] may have around its socket.
@@ -22,18 +21,9 @@ pub trait Layers: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Layers for S {}
 
 impl Stream {
-    /// Puts `layers`, which lie over a socket with that peer, into one.
-    pub fn layered(layers: impl Layers + 'static, peer: Option<SocketAddr>) -> Self {
-        Self::Layered(Box::new(layers), peer)
-    }
-
-    /// Who is at the other end of the socket.
-    #[must_use]
-    pub fn peer(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(tcp) => tcp.peer_addr().ok(),
-            Self::Layered(_, peer) => *peer,
-        }
+    /// Puts `layers`, which lie over a socket, into one.
+    pub fn layered(layers: impl Layers + 'static) -> Self {
+        Self::Layered(Box::new(layers))
     }
 }
 
@@ -45,8 +35,10 @@ impl From<TcpStream> for Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if matches!(self, Self::Tcp(_)) { "Tcp" } else { "Layered" };
-        f.debug_tuple(name).field(&self.peer()).finish()
+        match self {
+            Self::Tcp(tcp) => f.debug_tuple("Tcp").field(tcp).finish(),
+            Self::Layered(_) => f.debug_tuple("Layered").finish_non_exhaustive(),
+        }
     }
 }
 
@@ -58,7 +50,7 @@ macro_rules! inside {
                 let $inner = Pin::new(tcp);
                 $call
             }
-            Stream::Layered(layers, _) => {
+            Stream::Layered(layers) => {
                 let $inner = Pin::new(layers);
                 $call
             }
@@ -88,7 +80,7 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.is_write_vectored(),
-            Self::Layered(layers, _) => layers.is_write_vectored(),
+            Self::Layered(layers) => layers.is_write_vectored(),
         }
     }
 

@@ -45,7 +45,7 @@ use crate::config::reload::Look;
 use crate::config::{AccessTo, Assertion, Settings, UnreadableUsers};
 use crate::inventory::Inventories;
 use crate::net::crowd::Crowd;
-use crate::net::dial::Dialer;
+use crate::net::dial::{DialError, Dialer};
 use crate::net::exits::{Errand, is_local};
 use crate::net::inherited::Sockets;
 use crate::net::listen::{BindError, Listener};
@@ -55,7 +55,7 @@ use crate::tasks::Tasks;
 use crate::telemetry::Decisions;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::decision::Tally;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, TurnedAway};
 use crate::telemetry::standing::Standing;
 use crate::tls::bundle::{SystemRoots, bundle_for};
 use crate::tls::listener::IdentityError;
@@ -136,6 +136,13 @@ impl Shared {
     pub(crate) fn put_in_force(&self, policy: Policy) {
         self.policies.store(Arc::new(Policies::new(policy)));
         self.pages.clear();
+    }
+
+    /// Counts a client that may not go where it wants, if that is what the error says.
+    fn count_refused(&self, error: &DialError) {
+        if matches!(error, DialError::Refused(_)) {
+            self.metrics.turned_away(TurnedAway::Destination);
+        }
     }
 
     /// What a client at `address` wants outside.

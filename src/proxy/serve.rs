@@ -21,7 +21,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
 use super::account::{Entry, Ticket};
@@ -133,7 +132,7 @@ async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream) -> 
         Ok::<_, std::io::Error>(Prefixed::new(first, tls))
     };
     match timeout(patience, opening).await {
-        Ok(Ok(tls)) => Some(Stream::layered(tls, peer)),
+        Ok(Ok(tls)) => Some(Stream::layered(tls)),
         Ok(Err(error)) => {
             info!(client = ?peer, %error, "TLS handshake with a client of the proxy itself failed");
             None
@@ -223,11 +222,11 @@ fn looped(shared: &Shared, headers: &HeaderMap) -> Option<Response<Body>> {
 }
 
 /// Answers a request that isn't served, so that the connection can go on: clients ask again on it.
-async fn unserved(request: Request<Incoming>, mut response: Response<Body>) -> Response<Body> {
+async fn unserved(request: Request<Incoming>, response: Response<Body>) -> Response<Body> {
     let expects_continue = request.headers().contains_key(EXPECT);
     // What follows a CONNECT is meant for the tunnel, and comes when that is open.
     if request.method() != Method::CONNECT && !exchange::discard(request.into_body(), expects_continue).await {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return closing(response);
     }
     response
 }
@@ -294,9 +293,7 @@ async fn connect(
 }
 
 fn unreachable(shared: &Shared, error: &DialError) -> Response<Body> {
-    if matches!(error, DialError::Refused(_)) {
-        shared.metrics.turned_away(TurnedAway::Destination);
-    }
+    shared.count_refused(error);
     let error = UpstreamError::from(error);
     closing(reply::bad_request(error.status(), error.reason(), &error.to_string()))
 }
@@ -412,18 +409,16 @@ pub(super) async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixe
         Err(error) => return warn!(host = %visit.site.host, %error, "no certificate for an intercepted host"),
     };
     match timeout(shared.settings.limits.opening, TlsAcceptor::from(config).accept(client)).await {
-        Ok(Ok(stream)) => serve_tls(shared, visit, stream).await,
+        Ok(Ok(stream)) => {
+            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            serve_site(shared, visit, stream, h2).await;
+        }
         Ok(Err(error)) => {
             // An alert at this point nearly always says that the client does not trust the authority.
             info!(client = %visit.client, host = %visit.site.host, %error, "TLS handshake with a client failed");
         }
         Err(_elapsed) => debug!(client = %visit.client, "TLS handshake with a client timed out"),
     }
-}
-
-async fn serve_tls(shared: Arc<Shared>, visit: Visit, stream: TlsStream<Prefixed<Stream>>) {
-    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    serve_site(shared, visit, stream, h2).await;
 }
 
 /// Serves the requests to one of our hosts, in `stream`.

@@ -21,7 +21,6 @@ use super::exchange::Visit;
 use super::serve::{Guest, HELLO, Whose, intercept, opened, serve_site, tunnel};
 use crate::name::Authority;
 use crate::net::crowd::Seat;
-use crate::net::dial::DialError;
 use crate::net::outward::Opened;
 use crate::net::peek::{FirstBytes, FirstProtocol, first_bytes};
 use crate::net::prefixed::Prefixed;
@@ -109,7 +108,7 @@ async fn plain(
     let site = hosts(&first.bytes).find_map(ours);
     match site {
         Some(site) => {
-            let visit = Visit { client: guest.address, user: None, site, port: 443, misdirected: false };
+            let visit = visit(&guest, site, false);
             Box::pin(serve_site(shared, visit, Prefixed::new(first.bytes, client), false)).await;
         }
         None => go_on(shared, guest, target, peer, client, first).await,
@@ -170,9 +169,7 @@ async fn dial<'s>(shared: &'s Shared, target: &Authority, guest: &Guest, peer: &
             Some(Way { server, place, noted })
         }
         Err(error) => {
-            if matches!(error, DialError::Refused(_)) {
-                shared.metrics.turned_away(TurnedAway::Destination);
-            }
+            shared.count_refused(&error);
             debug!(%target, %error, "where a client wanted to go can't be reached");
             None
         }

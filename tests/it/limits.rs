@@ -6,9 +6,9 @@ use namewall::config::Limits;
 use namewall::demo::standin::body::full;
 use namewall::demo::{Project, StandIn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::world::{Ask, JSON, RULES, World, exchange, pypi};
+use crate::world::{Ask, JSON, RULES, World, echo, exchange, pypi};
 
 async fn world(adjust: impl FnOnce(&mut Limits)) -> World {
     World::adjusted(pypi(), RULES, |settings| {
@@ -27,13 +27,6 @@ async fn turned_away(world: &World, reason: &str, count: u32) {
     let metrics = world.admin("/metrics").await;
     let line = format!("namewall_turned_away_total{{reason=\"{reason}\"}} {count}\n");
     assert!(metrics.contains(&line), "{line}: {metrics}");
-}
-
-/// A server that takes connections and says nothing.
-async fn silent() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    (listener, address)
 }
 
 /// Connections that have said half a word, and so are served for as long as that may take.
@@ -115,19 +108,6 @@ async fn tunnels_have_a_number_an_idle_time_and_an_end() {
     let mut told = Vec::new();
     tokio::time::timeout(Duration::from_secs(10), idle.read_to_end(&mut told)).await.unwrap().unwrap();
     assert_eq!(told, b"xy");
-}
-
-async fn echo() -> String {
-    let (listener, address) = silent().await;
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut from, mut to) = stream.split();
-                tokio::io::copy(&mut from, &mut to).await
-            });
-        }
-    });
-    address
 }
 
 #[tokio::test]

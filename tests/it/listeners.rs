@@ -11,10 +11,10 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::commands::Shell;
-use crate::world::{Ask, JSON, RULES, World, exchange, pypi, trusting};
+use crate::world::{Ask, JSON, RULES, World, echo, exchange, pypi, trusting};
 
 fn networks(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -60,20 +60,6 @@ async fn connect<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(stream
         }
     }
     String::from_utf8(head).unwrap()
-}
-
-async fn echo() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut from, mut to) = stream.split();
-                tokio::io::copy(&mut from, &mut to).await
-            });
-        }
-    });
-    address
 }
 
 #[tokio::test]

@@ -304,6 +304,21 @@ fn settings(standin: &StandIn, folder: &std::path::Path, config: &str, more: &[&
     settings
 }
 
+/// A server that sends back whatever it gets.
+pub async fn echo() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut from, mut to) = stream.split();
+                tokio::io::copy(&mut from, &mut to).await
+            });
+        }
+    });
+    address
+}
+
 /// A client that trusts `root` alone, and speaks that protocol.
 pub fn trusting(root: CertificateDer<'_>, protocol: &[u8]) -> tokio_rustls::TlsConnector {
     let mut roots = rustls::RootCertStore::empty();

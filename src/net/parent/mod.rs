@@ -121,9 +121,8 @@ async fn encrypted(parent: &Parent, tcp: TcpStream, tls: Option<&TlsConnector>) 
     let failed = |error: &dyn std::fmt::Display| ParentError::Tls(error.to_string());
     let connector = tls.ok_or_else(|| failed(&"nobody is trusted here"))?;
     let name = ServerName::try_from(parent.address.host.as_str().to_owned()).map_err(|error| failed(&error))?;
-    let peer = tcp.peer_addr().ok();
     let stream = connector.connect(name, tcp).await.map_err(|error| failed(&error))?;
-    Ok(Stream::layered(stream, peer))
+    Ok(Stream::layered(stream))
 }
 
 /// Questions and answers on a connection; what is read beyond an answer is kept.
