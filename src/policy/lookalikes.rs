@@ -170,7 +170,8 @@ mod tests {
 
         #[test]
         fn every_slip_of_a_finger_is_found(
-            name in "[a-z0-9]{2,20}(-[a-z0-9]{1,10}){0,2}[a-z0-9]{3}",
+            // No part of one letter: without it, the separators on its sides would be one, which is two slips.
+            name in "[a-z0-9]{2,20}(-[a-z0-9]{2,10}){0,2}[a-z0-9]{3}",
             at in any::<proptest::sample::Index>(),
             key in "[a-z0-9]",
             slip in 0..4,
