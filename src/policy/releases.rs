@@ -6,18 +6,36 @@ use pep440_rs::{LocalSegment, Operator, Prerelease, PrereleaseKind, Version, Ver
 
 use super::verdict::Match;
 
-/// Whether `version` is one of `specifiers`. PEP 440 compares releases as if the shorter had zeros behind it; the library
-/// takes `2` for a `2.1.*`, so that the zeros are written out for it here.
+/// Whether `version` is one of `specifiers`. Where the library says otherwise than PEP 440 and pip do, we don't ask it:
+/// it takes `2` for a `2.1.*`, where releases compare as if the shorter had zeros behind it; its `<1.2rc1` has no `1.2a0`,
+/// and its `<1!1.2` not even the one without the epoch.
 #[must_use]
 pub(super) fn includes(specifiers: &VersionSpecifiers, version: &Version) -> bool {
-    specifiers.iter().all(|specifier| {
-        let missing = specifier.version().release().len().saturating_sub(version.release().len());
-        if missing == 0 || *specifier.operator() == Operator::ExactEqual {
-            return specifier.contains(version);
+    specifiers.iter().all(|specifier| match specifier.operator() {
+        Operator::LessThan => is_less(version, specifier.version()),
+        Operator::GreaterThan => is_greater(version, specifier.version()),
+        Operator::ExactEqual => specifier.contains(version),
+        _ => {
+            let missing = specifier.version().release().len().saturating_sub(version.release().len());
+            if missing == 0 {
+                return specifier.contains(version);
+            }
+            let padded = version.release().iter().copied().chain(std::iter::repeat_n(0, missing));
+            specifier.contains(&version.clone().with_release(padded))
         }
-        let padded = version.release().iter().copied().chain(std::iter::repeat_n(0, missing));
-        specifier.contains(&version.clone().with_release(padded))
     })
+}
+
+/// `<V` has no pre-release of V, unless V is one itself (PEP 440).
+fn is_less(version: &Version, limit: &Version) -> bool {
+    version < limit && (limit.any_prerelease() || *version < limit.clone().with_dev(Some(0)))
+}
+
+/// `>V` has no post-release of V and no local version of it, unless V is a post-release itself (PEP 440).
+fn is_greater(version: &Version, limit: &Version) -> bool {
+    let version = version.clone().without_local();
+    let ends = limit.is_post() || limit.is_dev();
+    version > *limit && (ends || version.with_post(None).with_dev(None) != *limit)
 }
 
 /// Whether there could be a version that `wanted` takes and none of `hidden` has.
@@ -143,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_version_has_zeros_behind_it() {
+    fn what_a_specifier_has() {
         for (specifier, version, is_in) in [
             ("==2.1.*", "2", false),
             ("==2.0.*", "2", true),
@@ -153,6 +171,21 @@ mod tests {
             ("===2.0", "2.0", true),
             ("==2.1.*", "2.1.3rc1", true),
             (">=2.0.1", "2", false),
+            ("<1.2rc1", "1.2a0", true),
+            ("<1.2rc1", "1.2.0rc1", false),
+            ("<1.2", "1.2a0", false),
+            ("<1.2", "1.2.0.dev1", false),
+            ("<1.2.post1", "1.2a0", true),
+            ("<1.2.post1", "1.2", true),
+            ("<1.2", "1.1.9rc1", true),
+            ("<1!1.2", "1.2a0", true),
+            (">1.2a0", "1.2.post1", true),
+            (">1.2a0", "1.2a0.post1", false),
+            (">1.2", "1.2.0.post1", false),
+            (">1.2.post1", "1.2.post2", true),
+            (">1.2", "1!1", true),
+            (">1.2", "1.2+local", false),
+            ("<1.2", "1.2+local", false),
         ] {
             let version: Version = version.parse().unwrap();
             assert_eq!(includes(&specifiers(specifier), &version), is_in, "{version} in {specifier}");
