@@ -213,7 +213,7 @@ fn source(
     });
     let refresh = raw.refresh.as_ref().and_then(|text| mistakes.keep(&text.span(), refresh(text.get_ref())));
     let except = rules::patterns(&raw.except, true, mistakes);
-    let audience = rules::audience(&raw.for_, &raw.except_for, mistakes);
+    let audience = rules::audience(raw.for_.as_ref(), &raw.except_for, mistakes);
     let place = Some(mistakes.source().place(table.span().start));
     let mut url = url;
     let credentials = credentials(raw, id.as_deref().unwrap_or_default(), url.as_mut(), environment, mistakes);

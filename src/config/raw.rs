@@ -141,7 +141,7 @@ pub(super) struct RawProtect {
     pub(super) mode: Option<Text>,
     pub(super) everything: bool,
     #[serde(rename = "for")]
-    pub(super) for_: Vec<Text>,
+    pub(super) for_: Option<Spanned<Vec<Text>>>,
     pub(super) except_for: Vec<Text>,
 }
 
@@ -159,7 +159,7 @@ pub(super) struct RawInventory {
     pub(super) token_file: Option<Text>,
     pub(super) netrc: Option<Text>,
     #[serde(rename = "for")]
-    pub(super) for_: Vec<Text>,
+    pub(super) for_: Option<Spanned<Vec<Text>>>,
     pub(super) except_for: Vec<Text>,
 }
 

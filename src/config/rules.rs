@@ -115,19 +115,23 @@ fn rule(table: &Spanned<RawProtect>, whole: bool, mistakes: &mut Mistakes<'_>) -
         private_index: optional(raw.private_index.as_ref(), value::public_url, mistakes),
         expires: raw.expires.as_ref().and_then(|date| mistakes.keep(&date.span(), value::date(date.get_ref()))),
         mode: mode.unwrap_or_default(),
-        audience: audience(&raw.for_, &raw.except_for, mistakes),
+        audience: audience(raw.for_.as_ref(), &raw.except_for, mistakes),
         everything: raw.everything,
         place: Some(mistakes.source().place(table.span().start)),
     }
 }
 
-/// Whom a rule is for.
-pub(super) fn audience(only: &[Text], except: &[Text], mistakes: &mut Mistakes<'_>) -> Audience {
+/// Whom a rule is for: everybody, where it doesn't say.
+pub(super) fn audience(only: Option<&Spanned<Vec<Text>>>, except: &[Text], mistakes: &mut Mistakes<'_>) -> Audience {
+    if let Some(only) = only.filter(|only| only.get_ref().is_empty()) {
+        let help = "leave `for` out to mean everybody, or name a client's network or a user: `for = [\"10.1.0.0/16\"]`";
+        mistakes.report(&only.span(), Wrong::new("this is for nobody, so it protects nothing", help));
+    }
     let mut list = |written: &[Text]| {
         let who = |text: &Text| mistakes.keep(&text.span(), value::who(text.get_ref()));
         written.iter().filter_map(who).collect()
     };
-    Audience { only: list(only), except: list(except) }
+    Audience { only: only.map(|only| list(only.get_ref())).unwrap_or_default(), except: list(except) }
 }
 
 /// Where nobody is asked for a name, a rule for users would be for nobody, or spare nobody.
@@ -138,11 +142,12 @@ pub(super) fn report_strangers(document: &Document, mistakes: &mut Mistakes<'_>)
     if listen.is_some_and(|listen| listen.get_ref().users.is_some() || !document.is_whole(listen)) {
         return;
     }
-    let of_rules = raw.protect.iter().flat_map(|rule| rule.get_ref().for_.iter().chain(&rule.get_ref().except_for));
-    let of_inventories =
-        raw.inventory.iter().flat_map(|table| table.get_ref().for_.iter().chain(&table.get_ref().except_for));
+    let of_rules = raw.protect.iter().map(|rule| (&rule.get_ref().for_, &rule.get_ref().except_for));
+    let of_inventories = raw.inventory.iter().map(|table| (&table.get_ref().for_, &table.get_ref().except_for));
+    let of_both = of_rules.chain(of_inventories);
+    let of_both = of_both.flat_map(|(only, except)| only.iter().flat_map(Spanned::get_ref).chain(except));
     let of_assertions = raw.assert.iter().filter_map(|table| table.get_ref().for_.as_ref());
-    for text in of_rules.chain(of_inventories).chain(of_assertions).filter(|text| text.get_ref().starts_with(USER)) {
+    for text in of_both.chain(of_assertions).filter(|text| text.get_ref().starts_with(USER)) {
         let message = format!("`{}` is nobody: no client is asked for its name", text.get_ref());
         let help = "say below `[listen]` who the users are: `users = \"/etc/namewall/users\"`";
         mistakes.report(&text.span(), Wrong::new(message, help));

@@ -1,5 +1,6 @@
 //! With which certificate a listener speaks TLS itself: read from its files, checked, and read again when they change.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tracing::warn;
+use x509_parser::time::ASN1Time;
 
 use super::provider;
 use crate::config::ListenerTls;
@@ -32,13 +34,28 @@ pub struct IdentityError {
     pub reason: String,
 }
 
+/// From when to when the certificate is valid that isn't valid today.
+#[derive(Debug)]
+pub struct OutOfDate {
+    from: ASN1Time,
+    to: ASN1Time,
+}
+
 impl ListenerIdentity {
     /// Reads the files.
     ///
     /// # Errors
     /// [`IdentityError`].
     pub fn read(files: &ListenerTls) -> Result<Self, IdentityError> {
-        Ok(Self { files: files.clone(), config: ArcSwap::from(read(files)?) })
+        Ok(Self { files: files.clone(), config: ArcSwap::from(read_and_tell(files)?) })
+    }
+
+    /// Reads the files, and says what clients will say of their certificate.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn examine(files: &ListenerTls) -> Result<Option<OutOfDate>, IdentityError> {
+        Ok(read(files)?.1)
     }
 
     /// The files.
@@ -52,7 +69,7 @@ impl ListenerIdentity {
     /// # Errors
     /// [`IdentityError`]: what was there before stays.
     pub fn read_again(&self) -> Result<(), IdentityError> {
-        self.config.store(read(&self.files)?);
+        self.config.store(read_and_tell(&self.files)?);
         Ok(())
     }
 
@@ -63,7 +80,22 @@ impl ListenerIdentity {
     }
 }
 
-fn read(files: &ListenerTls) -> Result<Arc<ServerConfig>, IdentityError> {
+impl fmt::Display for OutOfDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the certificate isn't valid today: it is from {} to {}", self.from, self.to)
+    }
+}
+
+/// Clients say it in their own words, each in others; so it is said here, too.
+fn read_and_tell(files: &ListenerTls) -> Result<Arc<ServerConfig>, IdentityError> {
+    let (config, out_of_date) = read(files)?;
+    if let Some(OutOfDate { from, to }) = out_of_date {
+        warn!(cert = %files.cert.display(), %from, %to, "the certificate of a listener isn't valid today");
+    }
+    Ok(config)
+}
+
+fn read(files: &ListenerTls) -> Result<(Arc<ServerConfig>, Option<OutOfDate>), IdentityError> {
     let failed = |reason: String| IdentityError { files: files.clone(), reason };
     let chain = certificates(&files.cert).map_err(failed)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| {
@@ -75,7 +107,7 @@ fn read(files: &ListenerTls) -> Result<Arc<ServerConfig>, IdentityError> {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
         Err(_) => return Err(failed("the key is not the certificate's".to_owned())),
     }
-    warn_of_its_end(&certified, &files.cert);
+    let out_of_date = out_of_date(&certified);
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(error.to_string()))?
@@ -85,7 +117,7 @@ fn read(files: &ListenerTls) -> Result<Arc<ServerConfig>, IdentityError> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = Ticketer::new().map_err(|error| failed(error.to_string()))?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), out_of_date))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -97,13 +129,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(chain)
 }
 
-/// Clients say it in their own words, each in others; so it is said here, too.
-fn warn_of_its_end(certified: &CertifiedKey, path: &Path) {
-    let leaf = certified.cert.first().and_then(|leaf| x509_parser::parse_x509_certificate(leaf).ok());
-    if let Some((_, leaf)) = leaf.filter(|(_, leaf)| !leaf.validity().is_valid()) {
-        let (from, to) = (leaf.validity().not_before, leaf.validity().not_after);
-        warn!(cert = %path.display(), %from, %to, "the certificate of a listener isn't valid today");
-    }
+fn out_of_date(certified: &CertifiedKey) -> Option<OutOfDate> {
+    let (_, leaf) = x509_parser::parse_x509_certificate(certified.cert.first()?).ok()?;
+    let validity = leaf.validity();
+    (!validity.is_valid()).then_some(OutOfDate { from: validity.not_before, to: validity.not_after })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `namewall check`: validates the config, runs its assertions, lints its rules, and previews them on a list of names.
 
+mod certificates;
 mod locate;
 mod preview;
 mod report;

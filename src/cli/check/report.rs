@@ -5,6 +5,7 @@
 use serde::Serialize;
 use time::Date;
 
+use super::certificates;
 use super::locate::{Files, Location};
 use super::preview::Preview;
 use crate::cli::mirrors::MirrorInUse;
@@ -125,12 +126,13 @@ impl Report {
             hosts: settings.sites.len(),
         };
         let failed = settings.sure_failures(policy);
+        let lints = certificates::odd(settings).into_iter().chain(settings.lints(today));
         Self {
             sources: settings.source.iter().map(|path| path.display().to_string()).collect(),
             policy: Some(policy.fingerprint().to_owned()),
             counts,
             assertions: failed.into_iter().map(|failed| Failed::of(failed, &mut files)).collect(),
-            lints: settings.lints(today).into_iter().map(|lint| Odd::of(lint, &mut files)).collect(),
+            lints: lints.into_iter().map(|lint| Odd::of(lint, &mut files)).collect(),
             ..Self::empty(strict)
         }
         .with_exit_code()

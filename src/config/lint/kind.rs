@@ -9,6 +9,8 @@ pub enum LintKind {
     OpenToTheWorld,
     /// Others may read the hashes of the passwords.
     ExposedUsers,
+    /// A listener can't speak TLS with the files that it has on this machine.
+    ListenerCertificate,
     /// The rule is for a user, or spares one, who is none.
     UnknownUser,
     /// The rule's last day is over.
@@ -46,10 +48,11 @@ pub enum Level {
 
 impl LintKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NothingProtected,
         Self::OpenToTheWorld,
         Self::ExposedUsers,
+        Self::ListenerCertificate,
         Self::UnknownUser,
         Self::Expired,
         Self::ExpiresSoon,
@@ -71,6 +74,7 @@ impl LintKind {
             Self::NothingProtected => "nothing-protected",
             Self::OpenToTheWorld => "open-to-the-world",
             Self::ExposedUsers => "exposed-users",
+            Self::ListenerCertificate => "listener-certificate",
             Self::UnknownUser => "unknown-user",
             Self::Expired => "expired",
             Self::ExpiresSoon => "expires-soon",
@@ -108,6 +112,7 @@ impl LintKind {
             Self::NothingProtected => "No enforcing rule is in force, so nothing is protected.",
             Self::OpenToTheWorld => "`allow` admits every network, so whoever reaches the proxy is served.",
             Self::ExposedUsers => "Others than its owner may read the users file, and guess passwords from its hashes.",
+            Self::ListenerCertificate => "A listener can't speak TLS with the certificate and key on this machine.",
             Self::UnknownUser => "The rule is for a user, or spares one, whom the users file doesn't have.",
             Self::Expired => "The rule's last day is over, so it protects nothing any more.",
             Self::ExpiresSoon => "The rule's last day is near; after it the rule protects nothing.",

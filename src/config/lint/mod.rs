@@ -52,7 +52,8 @@ fn order(lint: &Lint) -> Option<(&std::path::Path, usize)> {
 }
 
 impl Lint {
-    fn of_config(kind: LintKind, message: impl Into<String>, help: impl Into<String>) -> Self {
+    /// A warning about no rule.
+    pub(crate) fn of_config(kind: LintKind, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { kind, message: message.into(), help: help.into(), rule: None, place: None, marked: None }
     }
 

@@ -20,7 +20,8 @@ pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
         lints.push(Lint::of_config(LintKind::NothingProtected, message, help));
     }
     // Where users are asked for, whoever reaches the proxy is not served yet.
-    let open = settings.allow.iter().find(|network| network.prefix_len() == 0);
+    let mut allowed = settings.listeners.iter().flat_map(|listener| &listener.allow);
+    let open = allowed.find(|network| network.prefix_len() == 0);
     if let Some(network) = open.filter(|_| settings.users.is_none()) {
         let message = format!("`allow` has `{network}`: whoever reaches the proxy is served");
         let help = "list the networks of your clients instead: `allow = [\"10.0.0.0/8\"]`";

@@ -74,6 +74,7 @@ fn mistakes_of_single_values() {
         ("open to the world", "[listen]\naddr = [\"127.0.0.1:3128\", \"0.0.0.0:3128\"]\n"),
         ("users who are nowhere", "[listen]\nusers = \"/nowhere/users\"\n"),
         ("a rule for users where nobody is asked", "[[protect]]\nid = \"a\"\nnames = [\"a\"]\nfor = [\"user:ci\"]\n"),
+        ("a rule for no one", "[[protect]]\nid = \"a\"\nnames = [\"a\"]\nfor = []\n"),
         (
             "a rule for nobody",
             "[listen]\nusers = \"users\"\n[[protect]]\nid = \"a\"\nnames = [\"a\"]\nfor = [\"ci\", \"user:\"]\nexcept-for = [\"10.1\"]\n",
