@@ -6,8 +6,8 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    RETRY_AFTER, USER_AGENT,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, USER_AGENT,
 };
 use http::{Response, StatusCode};
 use hyper::ext::ReasonPhrase;
@@ -151,6 +151,12 @@ pub(super) fn bad_request(status: StatusCode, reason: &'static str, detail: &str
 pub(super) fn busy(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
     let mut response = problem(status, reason, &format!("namewall is busy ({reason})"), detail);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// Says that the connection ends with this answer: what follows a failed CONNECT may be meant for the tunnel, not for us.
+pub(super) fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
