@@ -11,8 +11,10 @@
     reason = "what fails ends the bench, which plays client and server itself"
 )]
 
+#[path = "support/process.rs"]
+mod process;
+
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,12 +70,7 @@ impl Gateway {
 
     /// Its memory in MB: now, and at the most.
     fn memory(&self) -> (f64, f64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
-        };
-        (field("VmRSS"), field("VmHWM"))
+        process::memory(self.child.id())
     }
 
     fn root(&self) -> CertificateDer<'static> {
@@ -208,7 +205,6 @@ fn main() {
     let most = if raised.is_ok() { TUNNELS } else { found.map_or(TUNNELS, |most| (most as usize - 200) / 2) };
     // Each takes two here, and two there.
     let tunnels = most.min(TUNNELS);
-    assert!(Path::new("/proc/self/status").exists(), "memory is read of /proc");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let six = namewall::demo::Project::new("six").file(namewall::demo::Artifact::raw("six-1.0.tar.gz", "1.0", "x"));
