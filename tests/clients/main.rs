@@ -30,6 +30,7 @@ mod sdist;
 mod strict;
 #[path = "../support/mod.rs"]
 mod support;
+mod transparent;
 mod users;
 mod wire;
 mod world;

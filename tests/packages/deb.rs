@@ -62,6 +62,8 @@ fn the_package_is_installed_upgraded_and_purged() {
         ("-rw-r--r--", "./usr/share/fish/vendor_completions.d/namewall.fish"),
         ("-rw-r--r--", "./usr/share/doc/namewall/copyright"),
         ("-rw-r--r--", "./usr/share/doc/namewall/changelog.Debian.gz"),
+        ("-rw-r--r--", "./usr/share/doc/namewall/examples/haproxy.cfg"),
+        ("-rw-r--r--", "./usr/share/doc/namewall/examples/systemd/namewall.socket"),
     ] {
         let line = listed.lines().find(|line| line.ends_with(path)).unwrap_or_else(|| panic!("{path}: {listed}"));
         assert!(line.starts_with(mode) && line.contains(" 0/0 "), "{line}");
