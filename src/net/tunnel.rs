@@ -60,20 +60,27 @@ pub struct Early {
     pub down: Bytes,
 }
 
+/// How a tunnel is carried.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'t> {
+    /// For how long.
+    pub limits: Limits,
+    /// How fast, where that is limited.
+    pub pace: Option<&'t Pace>,
+    /// The bytes of all tunnels from clients to servers, to which this one's are added as they go.
+    pub all_up: &'t AtomicU64,
+    /// Those to the clients.
+    pub all_down: &'t AtomicU64,
+}
+
 /// Carries bytes both ways, `early` ones first, until both directions have ended, one has failed, or nothing has moved
 /// for too long. Gives what was carried, and how it ended.
-pub async fn carry(
-    client: Stream,
-    early: Early,
-    server: Stream,
-    limits: Limits,
-    pace: Option<&Pace>,
-) -> (Carried, io::Result<()>) {
+pub async fn carry(client: Stream, early: Early, server: Stream, terms: Terms<'_>) -> (Carried, io::Result<()>) {
     match (client, server) {
         (Stream::Tcp(mut client), Stream::Tcp(mut server)) => {
-            between(client.split(), early, server.split(), limits, pace).await
+            between(client.split(), early, server.split(), terms).await
         }
-        (client, server) => between(tokio::io::split(client), early, tokio::io::split(server), limits, pace).await,
+        (client, server) => between(tokio::io::split(client), early, tokio::io::split(server), terms).await,
     }
 }
 
@@ -81,10 +88,10 @@ async fn between<R: Source, W: Sink, S: Source, T: Sink>(
     client: (R, W),
     early: Early,
     server: (S, T),
-    limits: Limits,
-    pace: Option<&Pace>,
+    terms: Terms<'_>,
 ) -> (Carried, io::Result<()>) {
-    let (up, down) = (Direction::default(), Direction::default());
+    let Terms { limits, pace, all_up, all_down } = terms;
+    let (up, down) = (Direction::new(all_up), Direction::new(all_down));
     let both = async {
         tokio::try_join!(up.copy(early.up, client.0, server.1, pace), down.copy(early.down, server.0, client.1, pace))
     };
@@ -128,12 +135,18 @@ impl Source for tokio::io::ReadHalf<Stream> {}
 impl Sink for tokio::io::WriteHalf<Stream> {}
 
 /// One direction of a tunnel: how much it has carried, and whether it has ended (the top bit).
-#[derive(Default)]
-struct Direction(AtomicU64);
+struct Direction<'t> {
+    state: AtomicU64,
+    all: &'t AtomicU64,
+}
 
 const ENDED: u64 = 1 << 63;
 
-impl Direction {
+impl<'t> Direction<'t> {
+    const fn new(all: &'t AtomicU64) -> Self {
+        Self { state: AtomicU64::new(0), all }
+    }
+
     async fn copy(
         &self,
         early: Bytes,
@@ -155,7 +168,7 @@ impl Direction {
                 pace.spend(length).await;
             }
         }
-        self.0.fetch_or(ENDED, Ordering::Relaxed);
+        self.state.fetch_or(ENDED, Ordering::Relaxed);
         // The other side learns that no more will come, and may still answer (half-close).
         match to.shutdown().await {
             Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error),
@@ -195,11 +208,12 @@ impl Direction {
     }
 
     fn add(&self, length: usize) {
-        self.0.fetch_add(length as u64, Ordering::Relaxed);
+        self.state.fetch_add(length as u64, Ordering::Relaxed);
+        self.all.fetch_add(length as u64, Ordering::Relaxed);
     }
 
     fn state(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed)
     }
 
     fn bytes(&self) -> u64 {
@@ -208,7 +222,7 @@ impl Direction {
 }
 
 /// Completes when neither direction has moved for its limit.
-async fn stands_still(up: &Direction, down: &Direction, limits: Limits) {
+async fn stands_still(up: &Direction<'_>, down: &Direction<'_>, limits: Limits) {
     let mut seen = (up.state(), down.state());
     let mut moved = Instant::now();
     loop {
@@ -233,8 +247,11 @@ mod tests {
     use super::*;
     use crate::net::testing::connected;
 
-    fn usual() -> Limits {
-        (&config::Limits::default()).into()
+    static UP: AtomicU64 = AtomicU64::new(0);
+    static DOWN: AtomicU64 = AtomicU64::new(0);
+
+    fn usual() -> Terms<'static> {
+        Terms { limits: (&config::Limits::default()).into(), pace: None, all_up: &UP, all_down: &DOWN }
     }
 
     #[tokio::test]
@@ -242,7 +259,7 @@ mod tests {
         let (mut client, near) = connected().await;
         let (far, mut server) = connected().await;
         let tunnel =
-            carry(near.into(), Early { up: Bytes::from_static(b"a "), ..Early::default() }, far.into(), usual(), None);
+            carry(near.into(), Early { up: Bytes::from_static(b"a "), ..Early::default() }, far.into(), usual());
         let talk = async move {
             client.write_all(b"question").await.unwrap();
             client.shutdown().await.unwrap();
@@ -266,7 +283,7 @@ mod tests {
         let (far, mut server) = connected().await;
         let sent: Vec<u8> = (0..5_000_000_u32).map(|number| (number % 253) as u8).collect();
         let expected = sent.clone();
-        let tunnel = carry(near.into(), Early::default(), far.into(), usual(), None);
+        let tunnel = carry(near.into(), Early::default(), far.into(), usual());
         let serving = async move {
             server.write_all(&sent).await.unwrap();
             drop(server);
@@ -281,12 +298,33 @@ mod tests {
         assert_eq!(carried.down, expected.len() as u64);
     }
 
+    #[tokio::test]
+    async fn what_goes_through_is_counted_while_it_goes() {
+        let (mut client, near) = connected().await;
+        let (far, mut server) = connected().await;
+        let (all_up, all_down) = (AtomicU64::new(7), AtomicU64::new(0));
+        let tunnel =
+            carry(near.into(), Early::default(), far.into(), Terms { all_up: &all_up, all_down: &all_down, ..usual() });
+        let talk = async {
+            client.write_all(b"question").await.unwrap();
+            let mut question = [0; 8];
+            server.read_exact(&mut question).await.unwrap();
+            server.write_all(b"answer").await.unwrap();
+            client.read_exact(&mut [0; 6]).await.unwrap();
+        };
+        tokio::select! {
+            _ = tunnel => panic!("it is still open"),
+            () = talk => {}
+        }
+        assert_eq!((all_up.into_inner(), all_down.into_inner()), (15, 6));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_idle_tunnel_ends() {
         let (_client, near) = connected().await;
         let (far, _server) = connected().await;
         let before = Instant::now();
-        let (_, end) = carry(near.into(), Early::default(), far.into(), usual(), None).await;
+        let (_, end) = carry(near.into(), Early::default(), far.into(), usual()).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(before.elapsed().as_secs() / 60, 15);
     }
@@ -297,7 +335,7 @@ mod tests {
         let (far, _server) = connected().await;
         client.shutdown().await.unwrap();
         let before = Instant::now();
-        let (_, end) = carry(near.into(), Early::default(), far.into(), usual(), None).await;
+        let (_, end) = carry(near.into(), Early::default(), far.into(), usual()).await;
         assert!(end.is_err());
         assert!(before.elapsed() < Duration::from_secs(180), "{:?}", before.elapsed());
     }

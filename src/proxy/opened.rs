@@ -29,7 +29,7 @@ use crate::net::peek::first_bytes;
 use crate::net::prefixed::Prefixed;
 use crate::net::route::Purpose;
 use crate::net::stream::Stream;
-use crate::net::tunnel::{Early, carry};
+use crate::net::tunnel::{Early, Terms, carry};
 use crate::pypi::mirrors::known_mirror;
 use crate::pypi::site::site_of;
 use crate::telemetry::metrics::TurnedAway;
@@ -182,9 +182,15 @@ pub(super) async fn tunnel(
     shared.metrics.tunnels.inc();
     let pace = shared.paces.of(guest.address);
     let early = Early { up, down: server.early };
-    let (carried, end) = carry(client, early, server.stream, (&shared.settings.limits).into(), pace.as_ref()).await;
+    let all = &shared.metrics.carried.tunnel;
+    let terms = Terms {
+        limits: (&shared.settings.limits).into(),
+        pace: pace.as_ref(),
+        all_up: all.up.inner(),
+        all_down: all.down.inner(),
+    };
+    let (carried, end) = carry(client, early, server.stream, terms).await;
     shared.metrics.tunnels.dec();
-    shared.metrics.tunnelled(carried.up, carried.down);
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");
     carried.down
 }

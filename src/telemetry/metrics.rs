@@ -294,12 +294,6 @@ impl Metrics {
         self.all_requests.get()
     }
 
-    /// Counts what a tunnel carried.
-    pub fn tunnelled(&self, up: u64, down: u64) {
-        self.carried.tunnel.up.inc_by(up);
-        self.carried.tunnel.down.inc_by(down);
-    }
-
     /// Counts a client that was not served.
     pub fn turned_away(&self, reason: TurnedAway) {
         self.turned_away.get_or_create(&TurnedAwayLabels { reason }).inc();
@@ -367,7 +361,7 @@ impl Metrics {
         registry.register("requests", "Requests answered on intercepted hosts", self.requests.clone());
         registry.register("tunnels", "Tunnels open", self.tunnels.clone());
         registry.register("connections", "Client connections open", self.connections.clone());
-        registry.register("bytes", "Bytes of bodies, and of tunnels that have ended", self.carried.family());
+        registry.register("bytes", "Bytes of bodies, and of tunnels", self.carried.family());
         registry.register_with_unit("upstream", "Until the head of an answer", Unit::Seconds, self.upstream.clone());
         registry.register_with_unit("filter", "To filter a page", Unit::Seconds, self.filter.clone());
         registry.register("log_dropped", "Records that did not reach a log's file", self.dropped.clone());

@@ -18,7 +18,7 @@ fn full() -> Metrics {
     metrics.decided(&Decision { rule, ..decision(Outcome::Hidden, "a") });
     metrics.decided(&decision(Outcome::Refused, "a"));
     metrics.answered(Surface::Page, 200);
-    metrics.tunnelled(1, 2);
+    metrics.carried.tunnel.up.inc();
     metrics.reloaded(false);
     metrics.dropped(Log::Access, 3);
     metrics.cached(CacheResult::Hit);
