@@ -14,7 +14,7 @@ use super::{Common, Failure, Outcome, asserted_policy, block_on, reload, tell_of
 use crate::clients::env::Own;
 use crate::config::environment::Environment;
 use crate::config::reload::Look;
-use crate::config::{Overrides, Place, Settings};
+use crate::config::{Limits, Overrides, Place, Settings};
 use crate::files::{self, Readers};
 use crate::proxy::{Proxy, StartError};
 
@@ -44,7 +44,9 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
     common.start_log(settings.log_format, common.verbosity(), console);
     tell_of_parents(&settings);
     let policy = asserted_policy(&settings)?;
-    service::raise_open_files();
+    if let Some(files) = service::raise_open_files() {
+        fit(&mut settings.limits, files);
+    }
     block_on(async {
         // Listened for before the ready file says that we are there.
         let mut signals = Signals::listen()?;
@@ -64,6 +66,16 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
         }
         Ok(Outcome::Fine)
     })
+}
+
+/// No more clients than there are file descriptors for.
+fn fit(limits: &mut Limits, open_files: usize) {
+    let wanted = limits.connections;
+    limits.fit_into(open_files);
+    if limits.connections < wanted {
+        let served = limits.connections;
+        info!(open_files, served, wanted, "the limit of open files allows fewer clients at once than `connections`");
+    }
 }
 
 /// Keeps the rules in step with the config, until a signal to stop comes.

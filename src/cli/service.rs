@@ -53,10 +53,10 @@ pub(super) async fn keep_alive() {
     std::future::pending().await
 }
 
-/// Lets us open as many files as we may: a tunnel takes two, and the usual limit is a thousand, out of care for programs
-/// that use select(2).
+/// Lets us open as many files as we may: the usual limit is a thousand, out of care for programs that use select(2). Gives
+/// how many that are now, if there is a limit.
 #[cfg(unix)]
-pub(super) fn raise_open_files() {
+pub(super) fn raise_open_files() -> Option<usize> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum
@@ -64,8 +64,11 @@ pub(super) fn raise_open_files() {
     {
         warn!(%error, "the limit of open files can't be raised");
     }
+    getrlimit(Resource::Nofile).current.and_then(|files| files.try_into().ok())
 }
 
 /// There is no such limit here.
 #[cfg(not(unix))]
-pub(super) fn raise_open_files() {}
+pub(super) fn raise_open_files() -> Option<usize> {
+    None
+}

@@ -35,6 +35,19 @@ pub struct Limits {
     pub bytes_per_client: u64,
 }
 
+/// Open files that are kept for all but the clients: logs, listeners, pages on their way, those who are told to come again.
+const KEPT_FILES: usize = 512;
+
+impl Limits {
+    /// Serves no more clients than there can be open files for: a tunnel takes two. Where none is left, nobody is answered,
+    /// not even who asks how we do.
+    pub fn fit_into(&mut self, open_files: usize) {
+        let fit = (open_files.saturating_sub(KEPT_FILES) / 2).max(open_files / 4).max(1);
+        self.connections = self.connections.min(fit);
+        self.tunnels = self.tunnels.min(fit);
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -116,4 +129,20 @@ fn time(written: &Option<Text>, mistakes: &mut Mistakes<'_>) -> Option<Duration>
         mistakes.report(&written.span(), Wrong::new("nobody does anything in no time", help));
     }
     Some(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_are_no_files_for_is_not_served() {
+        for (files, connections, tunnels) in
+            [(0, 1, 1), (48, 12, 12), (1024, 256, 256), (20_000, 9_744, 9_744), (65_536, 16_384, 16_384)]
+        {
+            let mut limits = Limits::default();
+            limits.fit_into(files);
+            assert_eq!((limits.connections, limits.tunnels), (connections, tunnels), "{files}");
+        }
+    }
 }

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[cfg(unix)]
+use crate::world::Serving;
+
 /// A folder of its own, and commands that know no other.
 pub struct Shell {
     folder: TempDir,
@@ -643,15 +646,13 @@ fn a_service_manager_is_told_of_all_phases() {
     assert!(child.wait().unwrap().success());
 }
 
-/// With few file descriptors, who comes when none is left is served once there are some.
+/// `serve` in `shell`, which may open as many files, and what its ready file says.
 #[cfg(unix)]
-#[test]
-fn who_comes_when_no_descriptor_is_left_is_served_later() {
-    let shell = Shell::new("[listen]\naddr = \"127.0.0.1:0\"\n");
+fn with_few_files(shell: &Shell, files: usize) -> (Serving, serde_json::Value) {
     let ready = shell.path().join("ready.json");
     let mut command = Command::new("bash");
     let start = format!(
-        "ulimit -n 48; exec {} serve --ready-file {} 2> {}",
+        "ulimit -n {files}; exec {} serve --ready-file {} 2> {}",
         env!("CARGO_BIN_EXE_namewall"),
         ready.display(),
         shell.path().join("log").display()
@@ -660,26 +661,69 @@ fn who_comes_when_no_descriptor_is_left_is_served_later() {
     for name in ["HTTPS_PROXY", "https_proxy", "NAMEWALL_CONFIG", "XDG_STATE_HOME"] {
         command.env_remove(name);
     }
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let child = Serving(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
     let begun = Instant::now();
     while !ready.exists() {
         assert!(begun.elapsed() < Duration::from_secs(20), "it is not ready");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+    let told = serde_json::from_slice(&std::fs::read(&ready).unwrap()).unwrap();
+    (child, told)
+}
+
+/// Ends it, and gives what it has logged.
+#[cfg(unix)]
+fn ended(mut child: Serving, shell: &Shell) -> String {
+    assert!(Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap().success());
+    assert!(child.0.wait().unwrap().success());
+    std::fs::read_to_string(shell.path().join("log")).unwrap()
+}
+
+/// The whole answer to a request, or what came until there was an error.
+#[cfg(unix)]
+fn answer(address: &str, path: &str, patience: Duration) -> std::io::Result<String> {
+    let mut tcp = std::net::TcpStream::connect(address)?;
+    write!(tcp, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    tcp.set_read_timeout(Some(patience))?;
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut tcp, &mut answer)?;
+    Ok(answer)
+}
+
+/// With few file descriptors, who comes when none is left is served once there are some.
+#[cfg(unix)]
+#[test]
+fn who_comes_when_no_descriptor_is_left_is_served_later() {
+    let shell = Shell::new("[listen]\naddr = \"127.0.0.1:0\"\n");
+    let (child, told) = with_few_files(&shell, 48);
     let address = told["listen"][0].as_str().unwrap().to_owned();
     let open: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
-    let mut late = std::net::TcpStream::connect(&address).unwrap();
-    late.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
-    late.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    let mut answer = String::new();
-    assert!(std::io::Read::read_to_string(&mut late, &mut answer).is_err(), "{answer}");
+    let early = answer(&address, "/", Duration::from_millis(500));
+    assert!(early.is_err(), "{early:?}");
     drop(open);
-    late.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    std::io::Read::read_to_string(&mut late, &mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
-    let log = std::fs::read_to_string(shell.path().join("log")).unwrap();
+    let begun = Instant::now();
+    // Those who have gone may still have their places.
+    while !answer(&address, "/", Duration::from_secs(20)).unwrap().starts_with("HTTP/1.1 400") {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    let log = ended(child, &shell);
     assert_eq!(log.matches("cannot accept connections").count(), 1, "it is told once: {log}");
+}
+
+/// No more clients are served than there are file descriptors for, so that some are left for whoever asks how we do.
+#[cfg(unix)]
+#[test]
+fn no_more_clients_are_served_than_there_are_descriptors_for() {
+    let shell = Shell::new("[listen]\naddr = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n");
+    let (child, told) = with_few_files(&shell, 200);
+    let address = told["listen"][0].as_str().unwrap().to_owned();
+    let open: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    let patience = Duration::from_secs(20);
+    let refused = answer(&address, "/", patience).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after"), "{refused}");
+    let metrics = answer(told["admin"].as_str().unwrap(), "/metrics", patience).unwrap();
+    assert!(metrics.contains("namewall_turned_away_total{reason=\"connections\"} 51"), "{metrics}");
+    drop(open);
+    let log = ended(child, &shell);
+    assert!(log.contains("fewer clients at once") && log.contains("served=50"), "{log}");
 }

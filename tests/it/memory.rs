@@ -1,6 +1,6 @@
 //! Memory stays as it is while lists of fifty megabytes and uploads of three hundred pass.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,17 +8,7 @@ use http::Response;
 use namewall::demo::StandIn;
 use namewall::demo::standin::body::{full, pieces};
 
-use crate::world::JSON;
-
-/// Ends the program that a test started, whatever becomes of the test.
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _reaped = self.0.wait();
-    }
-}
+use crate::world::{JSON, Serving};
 
 /// Peak resident memory of a process, in KiB.
 fn peak(pid: u32) -> u64 {

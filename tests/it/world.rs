@@ -332,6 +332,16 @@ pub fn trusting(root: CertificateDer<'_>, protocol: &[u8]) -> tokio_rustls::TlsC
     tokio_rustls::TlsConnector::from(Arc::new(config))
 }
 
+/// Ends the program that a test started, whatever becomes of the test.
+pub struct Serving(pub std::process::Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
 /// One request and its answer on an open connection.
 pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, ask: &Ask) -> Answer {
     let mut request = Request::builder().method(ask.method.clone());
