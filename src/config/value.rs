@@ -14,6 +14,7 @@ use super::listener::{INHERITED, Place};
 use super::raw::{RawDate, RawSize};
 use super::schema::nearest;
 use super::snippet::Wrong;
+use crate::name::destinations::unmapped;
 use crate::name::{Authority, HostName, ProjectName};
 use crate::policy::audience::USER;
 use crate::policy::{Somebody, Who};
@@ -61,6 +62,11 @@ fn is_socket_name(name: &str) -> bool {
 /// A network in CIDR form.
 pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
     if let Ok(network) = text.parse::<IpNet>() {
+        if let Some(older) = unmapped(&network) {
+            // Clients of the older family are known by its addresses, wherever they come in.
+            let message = format!("`{text}` is a network of IPv4, written as one of IPv6");
+            return Err(Wrong::new(message, format!("write `{older}`")));
+        }
         let meant = network.trunc();
         let wrong = || {
             Wrong::new(
@@ -70,7 +76,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
         };
         return if network == meant { Ok(network) } else { Err(wrong()) };
     }
-    let (message, help) = match text.parse::<IpAddr>() {
+    let (message, help) = match text.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(ip) => (format!("`{text}` is an address, not a network"), format!("write `{}`", IpNet::from(ip))),
         Err(_) => (
             format!("`{text}` is not a network"),

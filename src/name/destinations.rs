@@ -170,7 +170,8 @@ fn hosts(written: &str) -> Result<Hosts, String> {
     }
     if written.contains('/') {
         // Many write an address of the network for the network: `127.0.0.1/8`.
-        let network = written.parse::<IpNet>().map(|network| Hosts::Network(network.trunc()));
+        let network = written.parse::<IpNet>().map(|network| network.trunc());
+        let network = network.map(|network| Hosts::Network(unmapped(&network).unwrap_or(network)));
         return network.map_err(|_unhelpful| {
             "write an address and the length of its prefix: `10.0.0.0/8` or `fd00::/8`".to_owned()
         });
@@ -214,6 +215,14 @@ fn hosts(written: &str) -> Result<Hosts, String> {
 
 fn or_example(name: &str) -> &str {
     if name.parse::<HostName>().is_ok() { name } else { "corp.example" }
+}
+
+/// The network of IPv4 that is written as one of IPv6: `::ffff:10.0.0.0/104`. Addresses are compared as those of IPv4.
+#[must_use]
+pub fn unmapped(network: &IpNet) -> Option<IpNet> {
+    let IpNet::V6(network) = network else { return None };
+    let length = network.prefix_len().checked_sub(128 - 32)?;
+    Ipv4Net::new(network.addr().to_ipv4_mapped()?, length).ok().map(IpNet::V4)
 }
 
 fn alone(address: IpAddr) -> Hosts {
@@ -289,6 +298,7 @@ mod tests {
             ("10.0.0.0/8", &["10.1.2.3:443"], &["11.0.0.1:443", "ten.example:443"]),
             ("127.0.0.1/8", &["127.9.9.9:443"], &["128.0.0.1:443"]),
             ("10.0.0.0/8:8080", &["10.1.2.3:8080"], &["10.1.2.3:443"]),
+            ("::ffff:10.0.0.0/104", &["10.1.2.3:8080"], &["11.0.0.1:443"]),
             ("fd00::/8", &["[fd12::1]:443"], &["[fe80::1]:443"]),
             ("10.*", &["10.1.2.3:443"], &["11.1.2.3:443"]),
             ("192.168.*.*", &["192.168.7.7:443"], &["192.169.0.1:443"]),

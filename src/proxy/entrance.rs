@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, info, warn};
 
 use super::{Shared, serve};
@@ -28,6 +28,8 @@ const PACE: Duration = Duration::from_secs(2);
 pub(super) struct Entrance {
     pub(super) settings: ListenerSettings,
     pub(super) identity: Option<ListenerIdentity>,
+    /// Places for those who are told that there is none.
+    refusals: Arc<Semaphore>,
 }
 
 /// A connection that has come.
@@ -57,7 +59,12 @@ impl Entrance {
     /// Reads what the listener needs.
     pub(super) fn open(settings: ListenerSettings) -> Result<Self, IdentityError> {
         let identity = settings.tls.as_ref().map(ListenerIdentity::read).transpose()?;
-        Ok(Self { settings, identity })
+        Ok(Self { settings, identity, refusals: Arc::new(Semaphore::new(REFUSALS)) })
+    }
+
+    /// A place to hear why there is none; without one, not even that is told: the next one asks again.
+    pub(super) fn refusal(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.refusals).try_acquire_owned().ok()
     }
 
     /// Who it is that has come, if it may come in. Set a deadline around it.
@@ -82,7 +89,6 @@ impl Entrance {
 
 /// Serves whoever comes by `listener` until the proxy drains.
 pub(super) async fn accept_all(listener: Listener, entrance: Arc<Entrance>, shared: Arc<Shared>, crowd: Crowd) {
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
     loop {
         let (stream, peer) = tokio::select! {
             () = shared.tasks.draining() => return,
@@ -95,11 +101,10 @@ pub(super) async fn accept_all(listener: Listener, entrance: Arc<Entrance>, shar
             }
             Err(full) => {
                 shared.metrics.turned_away(full.into());
-                // Not even a place to hear why: the next one asks again.
-                let Ok(place) = Arc::clone(&refusals).try_acquire_owned() else { continue };
+                let Some(place) = entrance.refusal() else { continue };
                 let (entrance, limits) = (Arc::clone(&entrance), shared.settings.limits.clone());
                 shared.tasks.spawn(async move {
-                    serve::turn_away(&entrance, &limits, stream, full).await;
+                    serve::refuse(&entrance, &limits, stream, peer, full).await;
                     drop(place);
                 });
             }

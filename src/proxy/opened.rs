@@ -93,22 +93,15 @@ fn unreachable(shared: &Shared, error: &DialError) -> Response<Body> {
 
 /// Whose a connection is, and where that is to be written when it ends.
 #[derive(Debug)]
-pub(super) struct Whose {
+struct Whose {
     user: Option<Arc<str>>,
     ticket: Ticket,
     /// Its place among the tunnels.
     _place: Option<Seat>,
 }
 
-impl Whose {
-    /// Of a client whose name nobody asked for.
-    pub(super) const fn nobodys(ticket: Ticket, place: Seat) -> Self {
-        Self { user: None, ticket, _place: Some(place) }
-    }
-}
-
 /// A connection that leads to `target`: waits for whoever speaks first, and decides.
-pub(super) async fn opened(
+async fn opened(
     shared: Arc<Shared>,
     guest: Arc<Guest>,
     whose: Whose,
@@ -155,7 +148,12 @@ pub(super) async fn opened(
 }
 
 /// Whether the server has sent something before the client did (SSH, SMTP, MySQL do). What the client has sent is in `up`.
-async fn server_speaks_first(client: &mut Stream, up: &mut BytesMut, server: &mut Opened, patience: Duration) -> bool {
+pub(super) async fn server_speaks_first(
+    client: &mut Stream,
+    up: &mut BytesMut,
+    server: &mut Opened,
+    patience: Duration,
+) -> bool {
     // A ClientHello in one read, mostly.
     up.reserve(HELLO);
     tokio::select! {

@@ -1,6 +1,6 @@
 //! Serves one client connection on the proxy port: who comes, and what is asked of the proxy itself.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +69,9 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
     if let Err(full) = seat.belongs_to(address) {
         shared.metrics.turned_away(full.into());
         debug!(client = %address, "it has as many connections as one client may have");
+        // Its place is for others while it hears so.
+        drop(seat);
+        let Some(_place) = entrance.refusal() else { return };
         return turn_away(&entrance, limits, stream, full).await;
     }
     let guest = Arc::new(Guest::new(address, seat, &shared.metrics));
@@ -99,7 +102,9 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
 /// first head, and a client that never says a word needs one, too.
 async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream) -> Option<Stream> {
     let Some(identity) = &entrance.identity else {
-        return matches!(timeout(patience, stream.readable()).await, Ok(Ok(()))).then_some(Stream::Tcp(stream));
+        // A socket is taken for readable until it was found to be otherwise.
+        let said = timeout(patience, stream.peek(&mut [0])).await;
+        return matches!(said, Ok(Ok(1))).then_some(Stream::Tcp(stream));
     };
     let peer = stream.peer_addr().ok();
     let opening = async {
@@ -118,8 +123,16 @@ async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream) -> 
     }
 }
 
+/// Says to somebody who has just come that there is no place.
+pub(super) async fn refuse(entrance: &Entrance, limits: &Limits, mut stream: TcpStream, peer: SocketAddr, full: Full) {
+    // What a load balancer says of it stands before its first request.
+    if let Ok(Ok(_client)) = timeout(limits.opening, entrance.client(&mut stream, peer)).await {
+        turn_away(entrance, limits, stream, full).await;
+    }
+}
+
 /// Answers whatever is asked first with why there is no place.
-pub(super) async fn turn_away(entrance: &Entrance, limits: &Limits, stream: TcpStream, full: Full) {
+async fn turn_away(entrance: &Entrance, limits: &Limits, stream: TcpStream, full: Full) {
     if entrance.settings.transparent {
         return;
     }

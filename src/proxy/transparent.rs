@@ -1,9 +1,10 @@
 //! Connections that a firewall turned here: their clients know of no proxy, so what they were opened to is asked of the
 //! system, and which host is meant is read from their first bytes.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -19,7 +20,7 @@ use super::connect::{Route, decide};
 use super::entrance::original_destination;
 use super::exchange::Visit;
 use super::intercepted::{intercept, serve_site};
-use super::opened::{HELLO, Whose, opened, tunnel};
+use super::opened::{HELLO, server_speaks_first, tunnel};
 use super::serve::Guest;
 use crate::name::Authority;
 use crate::net::crowd::Seat;
@@ -36,144 +37,195 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// The most of a request's head that is looked through for its Host.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Our own ends of the connections that were made for those who were turned here: one of them that comes back was turned
-/// here itself, and so would the next be, without an end.
+/// Our own ends of the connections that were made for those who were turned here, and how many there are of each: one of
+/// them that comes back was turned here itself, and so would the next be, without an end.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing(Mutex<HashSet<SocketAddr>>);
+pub(super) struct Outgoing(Mutex<HashMap<SocketAddr, usize>>);
 
 /// As long as a connection of ours is open.
 struct Noted<'o>(&'o Outgoing, SocketAddr);
 
 impl Outgoing {
     fn note(&self, own: SocketAddr) -> Noted<'_> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(own);
+        let own = canonical(own);
+        *self.open().entry(own).or_default() += 1;
         Noted(self, own)
     }
 
-    fn has(&self, peer: &SocketAddr) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(peer)
+    fn has(&self, peer: SocketAddr) -> bool {
+        self.open().contains_key(&canonical(peer))
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<SocketAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Noted<'_> {
     fn drop(&mut self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+        // The system gives one port to several connections, if they lead to different places.
+        if let Entry::Occupied(mut same) = self.0.open().entry(self.1) {
+            *same.get_mut() -= 1;
+            if *same.get() == 0 {
+                same.remove();
+            }
+        }
     }
+}
+
+/// An address as all write it: on a listener for both families, those of the older one look like the newer's.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// A connection that was turned here.
+struct Turned {
+    shared: Arc<Shared>,
+    guest: Arc<Guest>,
+    peer: SocketAddr,
+    /// What it was opened to.
+    target: Authority,
+}
+
+/// A way to where a client wanted to go.
+struct Way<'t> {
+    server: Opened,
+    /// Its place among the tunnels.
+    _place: Seat,
+    /// Our own end is noted as long as one of the two lives.
+    _noted: Noted<'t>,
 }
 
 /// Serves one of them.
 pub(super) async fn serve(shared: Arc<Shared>, guest: Arc<Guest>, stream: TcpStream) {
     let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
-    let original = match original_destination(&stream) {
-        Ok(original) if original != local => original,
+    let original = match original_destination(&stream).map(canonical) {
+        Ok(original) if original != canonical(local) => original,
         Ok(_) => return warn!(client = %peer, "came to a transparent listener by itself: no firewall turned it here"),
         Err(error) => return warn!(client = %peer, %error, "the system doesn't say where a client wanted to go"),
     };
     let Ok(target) = original.to_string().parse::<Authority>() else { return };
-    let mut client = Stream::Tcp(stream);
-    let mut early = BytesMut::with_capacity(HELLO);
-    match timeout(PATIENCE, client.read_buf(&mut early)).await {
-        Ok(Ok(1..)) => {}
-        Ok(_gone) => return,
-        Err(_elapsed) => {
-            let Some(Way { server, place, noted: _noted }) = dial(&shared, &target, &guest, &peer).await else {
-                return;
-            };
-            let whose = Whose::nobodys(Ticket::unasked(&shared, guest.address, &target), place);
-            return opened(Arc::clone(&shared), guest, whose, target, client, early.freeze(), Some(server)).await;
-        }
-    }
-    let Ok(Ok(first)) = timeout(shared.settings.limits.opening, first_bytes(&mut client, &early)).await else { return };
-    drop(early);
-    if first.protocol == FirstProtocol::Other {
-        return plain(shared, guest, target, &peer, client, first).await;
-    }
-    go_on(shared, guest, target, &peer, client, first).await;
+    Turned { shared, guest, peer, target }.serve(Stream::Tcp(stream)).await;
 }
 
-/// What isn't TLS: a request to one of our hosts is judged, as one over TLS.
-async fn plain(
-    shared: Arc<Shared>,
-    guest: Arc<Guest>,
-    target: Authority,
-    peer: &SocketAddr,
-    mut client: Stream,
-    mut first: FirstBytes,
-) {
-    let host = timeout(shared.settings.limits.opening, async {
-        while is_head_under_way(&first.bytes) && client.read_buf(&mut first.bytes).await.is_ok_and(|length| length > 0)
-        {
+impl Turned {
+    async fn serve(&self, mut client: Stream) {
+        let limits = &self.shared.settings.limits;
+        let mut early = BytesMut::with_capacity(HELLO);
+        let mut way = None;
+        match timeout(PATIENCE, client.read_buf(&mut early)).await {
+            Ok(Ok(1..)) => {}
+            Ok(_gone) => return,
+            Err(_elapsed) => {
+                let Some(mut dialled) = self.dial().await else { return };
+                if server_speaks_first(&mut client, &mut early, &mut dialled.server, limits.tunnel_idle).await {
+                    return self.tunnel(client, BytesMut::new(), dialled).await;
+                }
+                way = Some(dialled);
+            }
         }
-    });
-    let _as_far_as_it_came = host.await;
-    let ours = |host: Authority| site_of(&shared.settings.sites, &host.host);
-    let site = hosts(&first.bytes).find_map(ours);
-    match site {
-        Some(site) => {
-            let visit = visit(&guest, site, false);
-            Box::pin(serve_site(shared, visit, Prefixed::new(first.bytes, client), false)).await;
+        let Ok(Ok(first)) = timeout(limits.opening, first_bytes(&mut client, &early)).await else { return };
+        drop(early);
+        if first.protocol == FirstProtocol::Other {
+            return self.plain(client, first, way).await;
         }
-        None => go_on(shared, guest, target, peer, client, first).await,
+        self.go_on(client, first, way).await;
     }
-}
 
-async fn go_on(
-    shared: Arc<Shared>,
-    guest: Arc<Guest>,
-    target: Authority,
-    peer: &SocketAddr,
-    client: Stream,
-    first: FirstBytes,
-) {
-    match decide(&shared.settings.sites, &target.host, target.host.ip(), &first) {
-        Route::Intercept { site, misdirected } => {
-            let visit = visit(&guest, site, misdirected);
-            Box::pin(intercept(shared, visit, Prefixed::new(first.bytes, client))).await;
+    /// What isn't TLS: a request to one of our hosts is judged, as one over TLS.
+    async fn plain(&self, mut client: Stream, mut first: FirstBytes, way: Option<Way<'_>>) {
+        let host = timeout(self.shared.settings.limits.opening, async {
+            while is_head_under_way(&first.bytes)
+                && client.read_buf(&mut first.bytes).await.is_ok_and(|length| length > 0)
+            {}
+        });
+        let _as_far_as_it_came = host.await;
+        let ours = |host: Authority| site_of(&self.shared.settings.sites, &host.host);
+        let site = hosts(&first.bytes).find_map(ours);
+        match site {
+            Some(site) => {
+                drop(way);
+                let visit = self.visit(site, false);
+                let client = Prefixed::new(first.bytes, client);
+                Box::pin(serve_site(Arc::clone(&self.shared), visit, client, false)).await;
+            }
+            None => self.go_on(client, first, way).await,
         }
-        Route::Tunnel => {
-            let Some(Way { server, place: _place, noted: _noted }) = dial(&shared, &target, &guest, peer).await else {
-                return;
-            };
-            let ticket = Ticket::unasked(&shared, guest.address, &target);
-            let carried = tunnel(&shared, &guest, &target, client, first.bytes.freeze(), server).await;
-            ticket.closed(&shared, carried);
-        }
-        Route::Close => debug!(%target, "closed: its first bytes can't be read, and may be meant for one of our hosts"),
     }
-}
 
-fn visit(guest: &Guest, site: Site, misdirected: bool) -> Visit {
-    Visit { client: guest.address, user: None, site, port: 443, misdirected }
-}
-
-/// A way to where a client wanted to go.
-struct Way<'s> {
-    server: Opened,
-    /// Its place among the tunnels.
-    place: Seat,
-    noted: Noted<'s>,
-}
-
-/// Opens what the client wanted to open; our own end is noted as long as the second of the two lives.
-async fn dial<'s>(shared: &'s Shared, target: &Authority, guest: &Guest, peer: &SocketAddr) -> Option<Way<'s>> {
-    // Told only now: by now, whoever opened it has noted it.
-    if shared.outgoing.has(peer) {
-        warn!(%target, "a connection of ours came back to us: the firewall has to leave out what namewall opens itself");
-        return None;
-    }
-    let Ok(place) = shared.tunnels.enter() else {
-        shared.metrics.turned_away(TurnedAway::Tunnels);
-        return None;
-    };
-    match shared.dialer.open(target, Purpose::Tunnel, &HeaderMap::new(), shared.errand_of(guest.address)).await {
-        Ok(server) => {
-            let noted = shared.outgoing.note(server.own?);
-            Some(Way { server, place, noted })
+    async fn go_on(&self, client: Stream, first: FirstBytes, way: Option<Way<'_>>) {
+        let target = &self.target;
+        match decide(&self.shared.settings.sites, &target.host, target.host.ip(), &first) {
+            Route::Intercept { site, misdirected } => {
+                drop(way);
+                let visit = self.visit(site, misdirected);
+                Box::pin(intercept(Arc::clone(&self.shared), visit, Prefixed::new(first.bytes, client))).await;
+            }
+            Route::Tunnel if self.is_denied(&first) => {}
+            Route::Tunnel => {
+                let way = match way {
+                    Some(way) => way,
+                    None => {
+                        let Some(way) = self.dial().await else { return };
+                        way
+                    }
+                };
+                self.tunnel(client, first.bytes, way).await;
+            }
+            Route::Close => {
+                debug!(%target, "closed: its first bytes can't be read, and may be meant for one of our hosts");
+            }
         }
-        Err(error) => {
-            shared.count_refused(&error);
-            debug!(%target, %error, "where a client wanted to go can't be reached");
-            None
+    }
+
+    /// Whether the name that the client says is one to which nobody is let out; to which address it goes is judged when
+    /// that is dialled. Who is let out by name is not: anybody can say a name.
+    fn is_denied(&self, first: &FirstBytes) -> bool {
+        let port = self.target.port;
+        let named: Vec<Authority> = match &first.protocol {
+            FirstProtocol::Tls { server_name } => {
+                server_name.iter().map(|name| Authority { host: name.clone(), port }).collect()
+            }
+            _ => hosts(&first.bytes).map(|said| Authority { port, ..said }).collect(),
+        };
+        let Some(denied) = named.iter().find(|name| self.shared.settings.exits.deny.cover(name)) else { return false };
+        self.shared.metrics.turned_away(TurnedAway::Destination);
+        debug!(client = %self.guest.address, host = %denied.host, "nobody is let out to that name");
+        true
+    }
+
+    async fn tunnel(&self, client: Stream, up: BytesMut, way: Way<'_>) {
+        let ticket = Ticket::unasked(&self.shared, self.guest.address, &self.target);
+        let carried = tunnel(&self.shared, &self.guest, &self.target, client, up.freeze(), way.server).await;
+        ticket.closed(&self.shared, carried);
+    }
+
+    fn visit(&self, site: Site, misdirected: bool) -> Visit {
+        Visit { client: self.guest.address, user: None, site, port: 443, misdirected }
+    }
+
+    /// Opens what the client wanted to open.
+    async fn dial(&self) -> Option<Way<'_>> {
+        let Self { shared, guest, peer, target } = self;
+        // Told only now: by now, whoever opened it has noted it.
+        if shared.outgoing.has(*peer) {
+            warn!(%target, "a connection of ours came back to us: the firewall has to leave out what namewall opens itself");
+            return None;
+        }
+        let Ok(place) = shared.tunnels.enter() else {
+            shared.metrics.turned_away(TurnedAway::Tunnels);
+            return None;
+        };
+        match shared.dialer.open(target, Purpose::Tunnel, &HeaderMap::new(), shared.errand_of(guest.address)).await {
+            Ok(server) => {
+                let noted = shared.outgoing.note(server.own?);
+                Some(Way { server, _place: place, _noted: noted })
+            }
+            Err(error) => {
+                shared.count_refused(&error);
+                debug!(%target, %error, "where a client wanted to go can't be reached");
+                None
+            }
         }
     }
 }
@@ -221,9 +273,12 @@ mod tests {
     #[test]
     fn what_is_ours_is_known_as_long_as_it_is_open() {
         let (outgoing, own) = (Outgoing::default(), "192.0.2.1:40000".parse().unwrap());
-        let noted = outgoing.note(own);
-        assert!(outgoing.has(&own));
-        drop(noted);
-        assert!(!outgoing.has(&own));
+        let noted = (outgoing.note(own), outgoing.note(own));
+        // As it looks on a listener for both families.
+        assert!(outgoing.has(own) && outgoing.has("[::ffff:192.0.2.1]:40000".parse().unwrap()));
+        drop(noted.0);
+        assert!(outgoing.has(own), "the other is still open");
+        drop(noted.1);
+        assert!(!outgoing.has(own));
     }
 }

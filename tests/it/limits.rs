@@ -78,6 +78,64 @@ async fn one_client_takes_no_more_than_its_share() {
     drop(open);
 }
 
+/// Those who are one client's too many wait to hear so; others have their places meanwhile.
+#[tokio::test]
+async fn one_client_takes_no_places_of_others() {
+    let world = world(|limits| (limits.connections, limits.connections_per_client) = (6, 2)).await;
+    let _open = half_words(&world, 2).await;
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(TcpStream::connect(world.address()).await.unwrap());
+    }
+    let begun = Instant::now();
+    while !world.admin("/metrics").await.contains("namewall_turned_away_total{reason=\"client-connections\"} 10\n") {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(world.address()).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+/// Of whom a load balancer brings, its header is read before the request.
+#[tokio::test]
+async fn whom_a_balancer_brings_is_told_that_there_is_no_place() {
+    let world = World::adjusted(pypi(), RULES, |settings| {
+        let local: ipnet::IpNet = "127.0.0.0/8".parse().unwrap();
+        settings.listeners[0].balancers = vec![local];
+        settings.limits.connections = 1;
+    })
+    .await;
+    let mut first = TcpStream::connect(world.address()).await.unwrap();
+    first.write_all(b"PROXY TCP4 127.0.0.5 127.0.0.1 1024 3128\r\nG").await.unwrap();
+    let begun = Instant::now();
+    loop {
+        let answer = world
+            .raw(b"PROXY TCP4 127.0.0.6 127.0.0.1 1024 3128\r\nGET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        let answer = answer.await;
+        if answer.starts_with("HTTP/1.1 503") {
+            return assert!(answer.contains("retry-after: 5"), "{answer}");
+        }
+        // The first hasn't been let in yet.
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("not-a-proxy-request"), "{answer}");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+}
+
+/// Who never says a word is not waited for as long as one who may say another.
+#[tokio::test]
+async fn a_first_word_is_waited_for_for_a_time_of_its_own() {
+    let world =
+        world(|limits| (limits.opening, limits.idle) = (Duration::from_millis(300), Duration::from_secs(60))).await;
+    let mut silent = TcpStream::connect(world.address()).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(20), silent.read(&mut [0])).await;
+    assert_eq!(ended.unwrap().unwrap(), 0);
+}
+
 #[tokio::test]
 async fn tunnels_have_a_number_an_idle_time_and_an_end() {
     let world = world(|limits| limits.tunnels = 1).await;

@@ -1,7 +1,7 @@
 //! Clients that know of no proxy, and a firewall that turns their connections to one: real curl, real nftables, in network
 //! namespaces of the test's own.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -86,6 +86,13 @@ async fn curl(arguments: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().await.unwrap()
 }
 
+/// What a shell on the client's side says.
+async fn bash(script: String) -> String {
+    let mut command = tokio::process::Command::new("ip");
+    command.args(["netns", "exec", "client", "timeout", "20", "bash", "-c", &script]).stdin(Stdio::null());
+    said(&command.output().await.unwrap())
+}
+
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -107,12 +114,14 @@ async fn serve(port: u16, greeting: &'static str, answer: &'static str) {
 }
 
 async fn filtered() {
-    let any: SocketAddr = (IpAddr::from([0, 0, 0, 0]), PORT).into();
+    // For both families: there, addresses of the older one look like the newer's.
+    let any: SocketAddr = (Ipv6Addr::UNSPECIFIED, PORT).into();
     let world = World::adjusted(pypi(), RULES, |settings| {
         let mut listener = ListenerSettings::plain(Place::Address(any), vec!["10.77.0.0/24".parse().unwrap()]);
         listener.allow.push("203.0.113.0/24".parse().unwrap());
         listener.transparent = true;
         settings.listeners.push(listener);
+        std::sync::Arc::make_mut(&mut settings.exits).deny = "denied.example".parse().unwrap();
     })
     .await;
     let trusted = world.proxy.ca().to_str().unwrap().to_owned();
@@ -146,6 +155,23 @@ async fn filtered() {
     let ssh = curl(&["--http0.9", "--max-time", "3", "telnet://203.0.113.5:22"]).await;
     assert!(said(&ssh).starts_with("SSH-2.0-elsewhere"), "{}", said(&ssh));
     https_elsewhere(world.proxy.ca().parent().unwrap()).await;
+
+    // Who keeps quiet at first could wait for his server's word; what he says then is judged no less.
+    let late = |path: &str| {
+        let ask = format!("GET {path} HTTP/1.1\\r\\nhost: pypi.org\\r\\nconnection: close\\r\\n\\r\\n");
+        bash(format!("exec 3<>/dev/tcp/{ELSEWHERE}/80; sleep 0.6; printf '{ask}' >&3; head -1 <&3"))
+    };
+    assert!(late("/simple/acme-core/").await.starts_with("HTTP/1.1 404"));
+    assert!(late("/simple/innocent/").await.starts_with("HTTP/1.1 200"));
+    assert!(world.leaked().is_empty(), "{:?}", world.leaked());
+
+    // A name to which nobody is let out is one by this way, too.
+    for url in ["http://denied.example/", "https://denied.example/"] {
+        let port = if url.starts_with("https") { 443 } else { 80 };
+        let resolve = format!("denied.example:{port}:{ELSEWHERE}");
+        let denied = curl(&["--insecure", "--resolve", &resolve, url]).await;
+        assert!(!denied.status.success(), "{}", said(&denied));
+    }
 
     // What namewall opens itself and is turned back to it is noticed; nobody waits for it.
     let begun = std::time::Instant::now();

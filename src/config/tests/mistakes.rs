@@ -66,6 +66,8 @@ fn mistakes_of_single_values() {
         ("an address for a network", "[listen]\nallow = [\"192.168.1.7\"]\n"),
         ("a network with host bits", "[listen]\nallow = [\"192.168.1.7/24\"]\n"),
         ("a network that is none", "[listen]\nallow = [\"127.0.0.0/8\", \"corp\"]\n"),
+        ("a network of IPv4 as one of IPv6", "[listen]\nallow = [\"::ffff:10.0.0.0/104\"]\n"),
+        ("an address of IPv4 as one of IPv6", "[listen]\nallow = [\"::ffff:10.1.2.3\"]\n"),
         ("no network", "[listen]\nallow = []\n"),
         ("a duration without its unit", "[listen]\ndrain = \"30\"\n"),
         ("a size without a known unit", "[cache]\nsize = \"64 megabytes\"\n"),
