@@ -12,11 +12,11 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyDataStream, BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::io::StreamReader;
 
 use super::coding::{Coding, UnknownCoding};
 use super::patient::Patient;
+use super::rooms::{ORDINARY, Place, Places};
 
 /// Why a body ended before its end. A type of its own: a boxed error as a body's error defeats the compiler's proof
 /// that a connection's future is `Send`.
@@ -68,6 +68,8 @@ pub(crate) enum BodyError {
     TooLarge,
     #[error("the list has more than {MAX_LIST} bytes")]
     Endless,
+    #[error("as many large pages as may be are worked on")]
+    Crowded,
     #[error("unpacked it is more than {MAX_RATIO} times as large")]
     Bomb,
 }
@@ -90,6 +92,7 @@ impl BodyError {
             Self::Garbled(_) => "bad-coding",
             Self::Stalled => "upstream-stalled",
             Self::TooLarge | Self::Endless => "page-limit",
+            Self::Crowded => "large-pages",
             Self::Bomb => "decompression-bomb",
         }
     }
@@ -190,7 +193,7 @@ pub(super) struct Whole<'p> {
     pub(super) coded: Bytes,
     pub(super) plain: Bytes,
     /// Held as long as the page is worked on.
-    _place: Option<SemaphorePermit<'p>>,
+    _place: Option<Place<'p>>,
 }
 
 impl<'p> Whole<'p> {
@@ -199,7 +202,7 @@ impl<'p> Whole<'p> {
     pub(super) async fn read(
         headers: &HeaderMap,
         mut incoming: Incoming,
-        places: &'p Semaphore,
+        places: &'p Places,
     ) -> Result<Self, BodyError> {
         let coding = Coding::of(headers)?;
         let (mut coded, mut place) = (BytesMut::new(), None);
@@ -220,8 +223,8 @@ impl<'p> Whole<'p> {
 async fn unpack<'p>(
     coding: Coding,
     coded: &[u8],
-    place: &mut Option<SemaphorePermit<'p>>,
-    places: &'p Semaphore,
+    place: &mut Option<Place<'p>>,
+    places: &'p Places,
 ) -> Result<Bytes, BodyError> {
     let mut reader = coding.undo(coded).await.map_err(BodyError::reading)?;
     let (mut plain, mut piece) = (BytesMut::new(), Vec::with_capacity(PIECE));
@@ -240,15 +243,17 @@ async fn unpack<'p>(
 async fn grow<'p>(
     whole: &mut BytesMut,
     piece: &[u8],
-    place: &mut Option<SemaphorePermit<'p>>,
-    places: &'p Semaphore,
+    place: &mut Option<Place<'p>>,
+    places: &'p Places,
 ) -> Result<(), BodyError> {
     if whole.len() + piece.len() > MAX_PAGE {
         return Err(BodyError::TooLarge);
     }
     whole.extend_from_slice(piece);
-    if place.is_none() && whole.len() > LARGE {
-        *place = places.acquire().await.ok();
+    let is_vast = place.as_ref().is_some_and(Place::is_vast);
+    if (place.is_none() && whole.len() > LARGE) || (!is_vast && whole.len() > ORDINARY) {
+        *place = None;
+        *place = Some(places.take(whole.len()).await.ok_or(BodyError::Crowded)?);
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 
 use self::freshness::{Freshness, Wish};
 use super::exchange::Fired;
+use super::rooms::Taken;
 use crate::policy::Policy;
 
 /// What an entry costs beside what is in it: its place, and the tables of its fields.
@@ -56,6 +57,8 @@ pub(super) struct Page {
     /// Its fields, its entity tag among them.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The room that its body has on its way to clients.
+    pub(super) room: Arc<Taken>,
     /// What each rule did to it: told each time that it is sent.
     pub(super) fired: Arc<[Fired]>,
 }
@@ -263,7 +266,13 @@ mod tests {
         let now = time::OffsetDateTime::UNIX_EPOCH;
         Arc::new(Stored {
             policy: Arc::clone(policy),
-            page: Page { hidden: false, headers: HeaderMap::new(), body: body.into(), fired: Arc::new([]) },
+            page: Page {
+                hidden: false,
+                headers: HeaderMap::new(),
+                body: body.into(),
+                room: Arc::default(),
+                fired: Arc::new([]),
+            },
             freshness: Freshness::of(&terms, Instant::now(), now).unwrap(),
             terms,
         })

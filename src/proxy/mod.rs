@@ -18,6 +18,7 @@ mod opened;
 mod patient;
 mod pipe;
 mod reply;
+mod rooms;
 mod serve;
 mod succession;
 mod transparent;
@@ -41,6 +42,7 @@ use self::cache::Pages;
 use self::entrance::Entrance;
 pub(crate) use self::exchange::GREETING;
 use self::fetch::Fetcher;
+use self::rooms::{Places, Rooms};
 use self::transparent::Outgoing;
 use self::upstream::{Outside, Upstream};
 use crate::claimed::watch::Told;
@@ -100,21 +102,14 @@ pub(crate) struct Shared {
     outside: Outside,
     upstream: Upstream,
     /// Places for pages that are large: each is in memory whole while it is filtered.
-    large_pages: Semaphore,
+    large_pages: Places,
     /// Pages that were filtered under the policy in force.
     pages: Pages,
-    /// Room for large pages on their way to clients, in pieces of [`ROOM`] bytes.
-    rooms: Arc<Semaphore>,
+    /// Room for large pages on their way to clients.
+    rooms: Rooms,
     /// Places for answers to mirrors' calls: each has a thread as long as it is read.
     calls: Arc<Semaphore>,
 }
-
-/// Large pages in memory at once; more wait.
-const LARGE_PAGES: usize = 8;
-
-/// Large pages on their way to clients: 256 MiB in all, more wait.
-const ROOM: usize = 64 * 1024;
-const ROOMS: usize = 4096;
 
 /// Mirrors' calls under way; more wait. There are 512 threads for what blocks, and DNS and files need some, too.
 const CALLS: usize = 32;
@@ -255,8 +250,6 @@ impl Proxy {
         let tunnels = Crowd::new(limits.tunnels, limits.tunnels);
         let crowd = Crowd::new(limits.connections, limits.connections_per_client);
         let policies = ArcSwap::from_pointee(Policies::new(policy));
-        let large_pages = Semaphore::new(LARGE_PAGES);
-        let rooms = Arc::new(Semaphore::new(ROOMS));
         let calls = Arc::new(Semaphore::new(CALLS));
         let inventories = Inventories::kept(&settings);
         let pages = Pages::new(settings.cache);
@@ -281,9 +274,9 @@ impl Proxy {
             paces,
             outside,
             upstream,
-            large_pages,
+            large_pages: Places::new(),
             pages,
-            rooms,
+            rooms: Rooms::new(),
             calls,
         });
         crate::inventory::start(&shared).await;

@@ -79,6 +79,8 @@ pub enum TurnedAway {
     Destination,
     /// It is no load balancer of ours, or doesn't say whom it brings.
     ProxyHeader,
+    /// As many large pages are on their way, to it or in all, as may be.
+    LargePages,
 }
 
 /// Bytes of bodies and tunnels, by how they were carried.
@@ -191,6 +193,7 @@ impl EncodeLabelValue for TurnedAway {
             Self::Tunnels => "tunnels",
             Self::Destination => "destination",
             Self::ProxyHeader => "proxy-header",
+            Self::LargePages => "large-pages",
         };
         reason.encode(encoder)
     }

@@ -159,3 +159,39 @@ async fn large_pages_that_nobody_reads_are_few() {
     eprintln!("peak memory grew by {grown} KiB");
     assert!(grown < READERS * LENGTH as u64 / 1024 * 5 / 6, "{grown} KiB");
 }
+
+/// Who reads slowly, or not at all, doesn't stand in the way of others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_pages_that_nobody_reads_stop_no_others() {
+    let page = |name: &str, length: usize| {
+        let filling = "y".repeat(length);
+        Bytes::from(format!(r#"{{"meta":{{"api-version":"1.4"}},"name":"{name}","files":[],"x":"{filling}"}}"#))
+    };
+    let (vast, large) = (page("vast", 40_000_000), page("six", 700_000));
+    let standin = StandIn::builder().responder(move |asked| {
+        let page = match asked.path() {
+            "/simple/vast/" => vast.clone(),
+            "/simple/six/" => large.clone(),
+            _ => return None,
+        };
+        Response::builder().header("content-type", JSON).body(full(page)).ok()
+    });
+    let standin = standin.start().await.unwrap();
+    let run = Run::before(&standin);
+    std::thread::scope(|scope| {
+        // A query keeps them out of the cache: each is a page of its own.
+        let ask = |number| {
+            let url = format!("https://pypi.org/simple/vast/?{number}");
+            run.curl(&url, &["--limit-rate", "1k", "--max-time", "30"])
+        };
+        for number in 0..6 {
+            scope.spawn(move || ask(number));
+        }
+        std::thread::sleep(Duration::from_secs(5));
+        let answer = run.curl("https://pypi.org/simple/six/", &["--max-time", "5"]);
+        assert!(answer.starts_with("200 "), "{answer}");
+        // One more is too many, and hears when to come again.
+        let answer = run.curl("https://pypi.org/simple/vast/?x", &["--max-time", "60"]);
+        assert!(answer.starts_with("503 "), "{answer}");
+    });
+}

@@ -179,7 +179,9 @@ impl Keeper<'_> {
     pub(super) fn keep(self, exchange: &Exchange, page: &Page, terms: Option<Terms>) {
         let Some(terms) = terms else { return self.give_up(exchange, true) };
         // No more memory than it has bytes: what it was written into may have room for as many again.
-        let page = Page { body: Bytes::copy_from_slice(&page.body), ..page.clone() };
+        let (body, headers) = (Bytes::copy_from_slice(&page.body), apart(&page.headers));
+        let page = Page { body, headers, room: Arc::default(), ..page.clone() };
+        let terms = Terms { fields: apart(&terms.fields), ..terms };
         self.put(exchange, Arc::new(Stored::of(exchange, page, terms)), CacheResult::Miss);
     }
 
@@ -253,6 +255,14 @@ impl Stored {
     }
 }
 
+/// The same fields in memory of their own: as they came, each is a part of all that was read with it, which stays as long as
+/// the least of them.
+fn apart(fields: &HeaderMap) -> HeaderMap {
+    let own = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
+    // What was a value is one.
+    fields.iter().filter_map(|(name, value)| Some((name.clone(), own(value).ok()?))).collect()
+}
+
 /// Puts all lines of the fields `names` in place of those that are there.
 fn replace<'f>(fields: &mut HeaderMap, names: impl Iterator<Item = &'f HeaderName>, by: &HeaderMap) {
     for name in names {
@@ -279,7 +289,7 @@ fn pack_at_leisure(exchange: &Exchange, key: Key, plain: Arc<Stored>) {
         page.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(Coding::Gzip.as_str()));
         page.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         pages::weaken(&mut page.headers);
-        page.body = body;
+        (page.body, page.room) = (body, Arc::default());
         let Stored { policy, terms, freshness, .. } = &*plain;
         let packed = Stored { policy: Arc::clone(policy), page, terms: terms.clone(), freshness: *freshness };
         shared.pages.replace(&key, &plain, Arc::new(packed));

@@ -29,7 +29,7 @@ use hyper::body::Incoming;
 pub(super) use self::tell::Fired;
 use self::tell::Told;
 use super::Shared;
-use super::body::{Body, empty};
+use super::body::{Body, BodyError, empty};
 use super::reply;
 use super::upstream::UpstreamError;
 use crate::name::{Authority, ProjectName, Subject};
@@ -38,6 +38,7 @@ use crate::pypi::resource::{Kind, Resource};
 use crate::pypi::site::{Site, SiteKind, labels_below};
 use crate::pypi::upload::is_multipart_form;
 use crate::telemetry::access::Passage;
+use crate::telemetry::metrics::TurnedAway;
 use crate::telemetry::{Outcome, Surface};
 
 /// The most of an unwanted body that is read, and for how long.
@@ -291,6 +292,23 @@ impl Exchange {
         self.tell(&Told { reason: Some(reason), ..Told::new(Outcome::Failed, status) });
         tracing::debug!(request_id = self.id, reason, detail, "failed");
         reply::failed(status, reason, detail)
+    }
+
+    /// A body couldn't be read.
+    fn fail_body(&self, error: &BodyError) -> Response<Body> {
+        match error {
+            BodyError::Crowded => self.fail_busy(),
+            error => self.fail(error.reason(), &error.to_string()),
+        }
+    }
+
+    /// There is no memory for a large page now.
+    fn fail_busy(&self) -> Response<Body> {
+        self.shared.metrics.turned_away(TurnedAway::LargePages);
+        let detail = "as many large pages as may be are on their way to you, or to all";
+        let mut response = self.fail_with(StatusCode::SERVICE_UNAVAILABLE, "large-pages", detail);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        response
     }
 
     /// What is protected isn't known yet, so nothing is shown.

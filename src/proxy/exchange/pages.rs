@@ -86,7 +86,7 @@ async fn read_and_filter<'e>(
 ) -> Result<(Page, Whole<'e>), Box<Response<Body>>> {
     let (parts, body) = upstream.into_parts();
     let read = Whole::read(&parts.headers, body, &exchange.shared.large_pages).await;
-    let whole = read.map_err(|error| Box::new(exchange.fail(error.reason(), &error.to_string())))?;
+    let whole = read.map_err(|error| Box::new(exchange.fail_body(&error)))?;
     let page = whole.plain.clone();
     let (working, wanted, headers) = (Arc::clone(exchange), plan.wanted, parts.headers);
     // Off the event loop: milliseconds there would be felt by every other client.
@@ -148,7 +148,8 @@ fn filter(
 impl Judged {
     fn into_page(self, exchange: &Exchange, plan: &Plan, upstream: &HeaderMap, whole: &Whole<'_>) -> Page {
         if self.emptied {
-            return Page { hidden: true, fired: self.fired.into(), headers: HeaderMap::new(), body: Bytes::new() };
+            let (headers, body, room) = (HeaderMap::new(), Bytes::new(), Arc::default());
+            return Page { hidden: true, fired: self.fired.into(), headers, body, room };
         }
         let mut headers = plan.page_headers(exchange, upstream);
         let body = match self.body {
@@ -173,7 +174,7 @@ impl Judged {
         if !rules.is_empty() {
             reply::mark(&mut headers, Outcome::Filtered, Some(&rules));
         }
-        Page { hidden: false, fired: self.fired.into(), headers, body }
+        Page { hidden: false, fired: self.fired.into(), headers, body, room: Arc::default() }
     }
 }
 
@@ -186,8 +187,9 @@ pub(super) async fn deliver(exchange: &Exchange, page: &Page) -> Response<Body> 
         reply::mark(response.headers_mut(), Outcome::Hidden, Some(&hiding_rules(&page.fired)));
         return response;
     }
+    let body = if exchange.is_head() { Some(empty()) } else { stream::whole(exchange, page).await };
+    let Some(body) = body else { return exchange.fail_busy() };
     exchange.tell_fired(&page.fired, Outcome::Filtered, StatusCode::OK);
-    let body = if exchange.is_head() { empty() } else { stream::whole(exchange, page.body.clone()).await };
     let mut response = Response::new(body);
     response.headers_mut().clone_from(&page.headers);
     response

@@ -12,9 +12,9 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::super::body::{Body, BodyError, LARGE, full, streamed};
+use super::super::cache::Page;
 use super::super::pipe::{Writer, pipe};
 use super::super::reply;
-use super::super::{ROOM, ROOMS};
 use super::Exchange;
 use crate::pypi::Malformed;
 use crate::telemetry::Outcome;
@@ -115,14 +115,14 @@ where
     }
 }
 
-/// A body that is known whole, and may be large. A large one waits for room, and ends when its reader stops reading: a
-/// client that asks for many pages and reads none would fill the memory with them.
-pub(super) async fn whole(exchange: &Exchange, mut body: Bytes) -> Body {
+/// The body of a page, which may be large. A large one waits for room, and ends when its reader stops reading: a client
+/// that asks for many pages and reads none would fill the memory with them. `None` if there is no room for it.
+pub(super) async fn whole(exchange: &Exchange, page: &Page) -> Option<Body> {
+    let mut body = page.body.clone();
     if body.len() <= LARGE {
-        return full(body);
+        return Some(full(body));
     }
-    let rooms = u32::try_from((body.len() / ROOM).min(ROOMS)).unwrap_or(1);
-    let room = Arc::clone(&exchange.shared.rooms).acquire_many_owned(rooms).await;
+    let room = exchange.shared.rooms.take(body.len(), exchange.visit.client, &page.room).await?;
     let (writer, pipe) = pipe();
     exchange.shared.tasks.spawn(async move {
         while !body.is_empty() {
@@ -134,7 +134,7 @@ pub(super) async fn whole(exchange: &Exchange, mut body: Bytes) -> Body {
         writer.finish().await;
         drop(room);
     });
-    pipe.boxed()
+    Some(pipe.boxed())
 }
 
 /// An upstream's body, passed on piece by piece for as long as its reader reads.
