@@ -202,7 +202,7 @@ fn main() {
     let wanted = Some(8 * TUNNELS as u64);
     let _at_least_so_many = setrlimit(Resource::Nofile, Rlimit { current: found, maximum: found });
     let raised = setrlimit(Resource::Nofile, Rlimit { current: wanted, maximum: wanted });
-    let most = if raised.is_ok() { TUNNELS } else { found.map_or(TUNNELS, |most| (most as usize - 600) / 2) };
+    let most = if raised.is_ok() { TUNNELS } else { found.map_or(TUNNELS, |most| (most as usize - 600) * 2 / 5) };
     // Each takes two here, and two there.
     let tunnels = most.min(TUNNELS);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

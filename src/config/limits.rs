@@ -17,6 +17,8 @@ pub struct Limits {
     pub connections_per_client: usize,
     /// Tunnels at once.
     pub tunnels: usize,
+    /// Connections to PyPI's servers at once; not to be set.
+    pub upstream: usize,
     /// Requests on one connection, which is then closed.
     pub requests_per_connection: u64,
     /// The largest head of a request, in bytes.
@@ -42,9 +44,11 @@ impl Limits {
     /// Serves no more clients than there can be open files for: a tunnel takes two. Where none is left, nobody is answered,
     /// not even who asks how we do.
     pub fn fit_into(&mut self, open_files: usize) {
-        let fit = (open_files.saturating_sub(KEPT_FILES) / 2).max(open_files / 4).max(1);
-        self.connections = self.connections.min(fit);
-        self.tunnels = self.tunnels.min(fit);
+        // One part for the ways to PyPI, on two for clients and two for tunnels.
+        let part = (open_files.saturating_sub(KEPT_FILES) / 5).max(open_files / 8).max(1);
+        self.connections = self.connections.min(2 * part);
+        self.tunnels = self.tunnels.min(2 * part);
+        self.upstream = self.upstream.min(part);
     }
 }
 
@@ -54,6 +58,7 @@ impl Default for Limits {
             connections: 16 * 1024,
             connections_per_client: 1024,
             tunnels: 16 * 1024,
+            upstream: 8 * 1024,
             requests_per_connection: 10_000,
             head_size: 64 * 1024,
             streams: 256,
@@ -97,6 +102,7 @@ pub(super) fn limits(raw: &RawLimits, mistakes: &mut Mistakes<'_>) -> Limits {
         connections: count(&raw.connections, mistakes).unwrap_or(usual.connections),
         connections_per_client: count(&raw.connections_per_client, mistakes).unwrap_or(usual.connections_per_client),
         tunnels: count(&raw.tunnels, mistakes).unwrap_or(usual.tunnels),
+        upstream: usual.upstream,
         requests_per_connection: count(&raw.requests_per_connection, mistakes).unwrap_or(usual.requests_per_connection),
         head_size: head_size.unwrap_or(usual.head_size),
         streams: count(&raw.streams, mistakes).unwrap_or(usual.streams),
@@ -138,7 +144,7 @@ mod tests {
     #[test]
     fn what_there_are_no_files_for_is_not_served() {
         for (files, connections, tunnels) in
-            [(0, 1, 1), (48, 12, 12), (1024, 256, 256), (20_000, 9_744, 9_744), (65_536, 16_384, 16_384)]
+            [(0, 2, 2), (48, 12, 12), (1024, 256, 256), (20_000, 7_794, 7_794), (65_536, 16_384, 16_384)]
         {
             let mut limits = Limits::default();
             limits.fit_into(files);

@@ -30,11 +30,13 @@ pub struct Seat {
 }
 
 /// Why there is no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
     /// As many as can be are served.
+    #[error("there are as many as may be")]
     All,
     /// As many as can be of this client are served.
+    #[error("there are as many as one client may have")]
     OfOne,
 }
 

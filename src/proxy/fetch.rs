@@ -11,6 +11,7 @@ use url::Url;
 
 use super::body::{Body, BodyError, Decoded, empty, full};
 use super::upstream::{Size, Upstream, UpstreamError};
+use crate::net::crowd::Crowd;
 use crate::net::dial::Dialer;
 use crate::tls::trust::UpstreamTrust;
 
@@ -56,7 +57,7 @@ pub(crate) enum FetchError {
 
 impl Fetcher {
     pub(crate) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust) -> Self {
-        Self { upstream: Upstream::new(dialer, trust) }
+        Self { upstream: Upstream::new(dialer, trust, &Crowd::new(usize::MAX, usize::MAX)) }
     }
 
     pub(super) const fn over(upstream: Upstream) -> Self {

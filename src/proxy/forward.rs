@@ -41,10 +41,14 @@ pub(super) async fn answer(shared: &Shared, client: IpAddr, mut request: Request
             response.map(streamed)
         }
         Err(error) => {
-            if matches!(error, UpstreamError::Refused(_)) {
-                shared.metrics.turned_away(TurnedAway::Destination);
+            match error {
+                UpstreamError::Refused(_) => shared.metrics.turned_away(TurnedAway::Destination),
+                UpstreamError::Crowded => shared.metrics.turned_away(TurnedAway::Tunnels),
+                _ => {}
             }
-            reply::bad_request(error.status(), error.reason(), &error.to_string())
+            let mut response = reply::bad_request(error.status(), error.reason(), &error.to_string());
+            reply::ask_again_later(&mut response);
+            response
         }
     }
 }

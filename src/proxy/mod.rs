@@ -243,11 +243,12 @@ impl Proxy {
             return Err(StartError::Loop { parent: parent.to_string(), named_by: parent.named_by.clone() });
         }
         let dialer = Arc::new(dialer);
-        let upstream = Upstream::new(&dialer, &trust);
-        let outside = Outside::new(&dialer, &trust, &settings.exits);
         let limits = &settings.limits;
-        let paces = Arc::new(Paces::new(limits.bytes_per_client));
         let tunnels = Crowd::new(limits.tunnels, limits.tunnels);
+        let upstream = Upstream::new(&dialer, &trust, &Crowd::new(limits.upstream, limits.upstream));
+        // What is passed on leads as far as a tunnel, and takes as much.
+        let outside = Outside::new(&dialer, &trust, &tunnels, &settings.exits);
+        let paces = Arc::new(Paces::new(limits.bytes_per_client));
         let crowd = Crowd::new(limits.connections, limits.connections_per_client);
         let policies = ArcSwap::from_pointee(Policies::new(policy));
         let calls = Arc::new(Semaphore::new(CALLS));

@@ -150,8 +150,15 @@ pub(super) fn bad_request(status: StatusCode, reason: &'static str, detail: &str
 /// A request for which there is no place now: it may be made again.
 pub(super) fn busy(status: StatusCode, reason: &'static str, detail: &str) -> Response<Body> {
     let mut response = problem(status, reason, &format!("namewall is busy ({reason})"), detail);
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    ask_again_later(&mut response);
     response
+}
+
+/// Says when a request may be made again that only now can't be served; nothing of other answers.
+pub(super) fn ask_again_later(response: &mut Response<Body>) {
+    if matches!(response.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    }
 }
 
 /// Says that the connection ends with this answer: what follows a failed CONNECT may be meant for the tunnel, not for us.

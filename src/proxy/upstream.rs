@@ -25,6 +25,7 @@ use super::body::Body;
 use crate::config::{Exits, Parent};
 use crate::name::Authority;
 use crate::name::host::InvalidHost;
+use crate::net::crowd::{Crowd, Full, Seat};
 use crate::net::dial::{DialError, Dialer};
 use crate::net::eager::Eager;
 use crate::net::exits::{Errand, is_local};
@@ -42,8 +43,9 @@ pub(super) const LONG_ANSWER: Duration = Duration::from_secs(15 * 60);
 /// How long an upload may take from its beginning to its answer: a day, since a slow line is no fault. Each piece of it,
 /// and the answer once all is sent, has a limit of its own.
 pub(super) const UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long an unused connection is kept.
+/// How long an unused connection is kept; and one that leads to where a client chose, of which there may be many.
 const KEEP: Duration = Duration::from_secs(60);
+const KEEP_OUTSIDE: Duration = Duration::from_secs(5);
 /// What is read of a connection at once.
 const READ: usize = 32 * 1024;
 /// HTTP/2 flow-control windows: the defaults throttle large pages on long links, and this much of a page that waits for
@@ -71,8 +73,8 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust, exits: &Arc<Exits>) -> Self {
-        let upstream = |is_local| Upstream::on(dialer, trust, Some(&(Arc::clone(exits), is_local)));
+    pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust, places: &Crowd, exits: &Arc<Exits>) -> Self {
+        let upstream = |is_local| Upstream::on(dialer, trust, places, Some(&(Arc::clone(exits), is_local)));
         Self { here: upstream(true), elsewhere: upstream(false) }
     }
 
@@ -106,6 +108,8 @@ pub(crate) enum UpstreamError {
     Refused(String),
     #[error("the upstream server did not answer within {} s", _0.as_secs())]
     Timeout(Duration),
+    #[error("as many connections to other servers are open as may be")]
+    Crowded,
     #[error("the upstream server's answer is not HTTP: {0}")]
     Protocol(String),
 }
@@ -118,6 +122,7 @@ impl UpstreamError {
             Self::Timeout(_) | Self::Late(_) => "upstream-timeout",
             Self::Loop(_) => "loop",
             Self::Refused(_) => "destination-refused",
+            Self::Crowded => "upstream-connections",
             Self::Protocol(_) => "upstream-protocol",
         }
     }
@@ -128,6 +133,7 @@ impl UpstreamError {
             Self::Timeout(_) | Self::Late(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Loop(_) => StatusCode::LOOP_DETECTED,
             Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unverified(_) | Self::Unreachable(_) | Self::Protocol(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -145,19 +151,20 @@ impl From<&DialError> for UpstreamError {
 }
 
 impl Upstream {
-    /// A pool whose TLS connections are verified as `trust` says.
-    pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust) -> Self {
-        Self::on(dialer, trust, None)
+    /// A pool whose TLS connections are verified as `trust` says, each of which takes one of `places`.
+    pub(super) fn new(dialer: &Arc<Dialer>, trust: &UpstreamTrust, places: &Crowd) -> Self {
+        Self::on(dialer, trust, places, None)
     }
 
-    fn on(dialer: &Arc<Dialer>, trust: &UpstreamTrust, exits: Option<&(Arc<Exits>, bool)>) -> Self {
-        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), trust, exits.cloned(), protocols);
+    fn on(dialer: &Arc<Dialer>, trust: &UpstreamTrust, places: &Crowd, exits: Option<&(Arc<Exits>, bool)>) -> Self {
+        let client = |protocols: &[&[u8]]| Self::client(Arc::clone(dialer), trust, places, exits.cloned(), protocols);
         Self { dialer: Arc::clone(dialer), pages: client(&[b"h2", b"http/1.1"]), files: client(&[b"http/1.1"]) }
     }
 
     fn client(
         dialer: Arc<Dialer>,
         trust: &UpstreamTrust,
+        places: &Crowd,
         exits: Option<(Arc<Exits>, bool)>,
         protocols: &[&[u8]],
     ) -> Client<Connector, Body> {
@@ -167,11 +174,12 @@ impl Upstream {
             TlsConnector::from(Arc::new(config))
         };
         let (tls, tls_behind_us) = (with_protocols(&trust.usual), with_protocols(&trust.behind_us));
-        let connector = Connector { dialer, tls, tls_behind_us, exits };
+        let keep = if exits.is_some() { KEEP_OUTSIDE } else { KEEP };
+        let connector = Connector { dialer, tls, tls_behind_us, places: places.clone(), exits };
         Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(KEEP)
+            .pool_idle_timeout(keep)
             .http1_max_buf_size(256 * 1024)
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
@@ -257,6 +265,9 @@ fn classify(error: &(dyn Error + 'static)) -> UpstreamError {
         if let Some(dial) = error.downcast_ref::<DialError>() {
             return dial.into();
         }
+        if error.is::<Full>() {
+            return UpstreamError::Crowded;
+        }
         if let Some(http) = error.downcast_ref::<hyper::Error>()
             && (http.is_parse() || http.is_incomplete_message())
         {
@@ -285,6 +296,7 @@ struct Connector {
     tls: TlsConnector,
     /// Behind another namewall of this machine.
     tls_behind_us: TlsConnector,
+    places: Crowd,
     /// Where clients may be let out, and whether they are on this machine; `None` if it is no client's errand.
     exits: Option<(Arc<Exits>, bool)>,
 }
@@ -292,6 +304,7 @@ struct Connector {
 impl Connector {
     async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
         let to = authority_of(&uri)?;
+        let place = self.places.enter()?;
         // A request that shares the connection says itself whence it has come.
         let errand = match &self.exits {
             None => Errand::Own,
@@ -301,7 +314,7 @@ impl Connector {
         let (forwards, is_here) = (opened.forwards, opened.parent.as_ref().is_some_and(|parent| parent.is_here()));
         let stream = opened.into_stream();
         if uri.scheme() != Some(&Scheme::HTTPS) {
-            return Ok(Stream { io: TokioIo::new(Box::new(stream)), h2: false, forwards });
+            return Ok(Stream { io: TokioIo::new(Box::new(stream)), h2: false, forwards, _place: place });
         }
         let name = ServerName::try_from(to.host.as_str().to_owned())?;
         // rustls reads 4 KiB at a time: a system call each, if nothing stood between.
@@ -311,7 +324,7 @@ impl Connector {
             io::Error::new(io::ErrorKind::TimedOut, format!("TLS handshake with {to} timed out"))
         })??;
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Stream { io: TokioIo::new(Box::new(Eager::new(tls))), h2, forwards })
+        Ok(Stream { io: TokioIo::new(Box::new(Eager::new(tls))), h2, forwards, _place: place })
     }
 }
 
@@ -338,6 +351,7 @@ struct Stream {
     h2: bool,
     /// Whether it ends at a proxy, which is sent whole URLs (RFC 9112 section 3.2.2).
     forwards: bool,
+    _place: Seat,
 }
 
 impl Connection for Stream {

@@ -79,6 +79,8 @@ pub enum TurnedAway {
     Destination,
     /// It is no load balancer of ours, or doesn't say whom it brings.
     ProxyHeader,
+    /// As many connections to PyPI's servers are open as may be.
+    Upstream,
     /// As many large pages are on their way, to it or in all, as may be.
     LargePages,
 }
@@ -193,6 +195,7 @@ impl EncodeLabelValue for TurnedAway {
             Self::Tunnels => "tunnels",
             Self::Destination => "destination",
             Self::ProxyHeader => "proxy-header",
+            Self::Upstream => "upstream-connections",
             Self::LargePages => "large-pages",
         };
         reason.encode(encoder)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use namewall::config::Limits;
-use namewall::demo::standin::body::full;
+use namewall::demo::standin::body::{full, pieces};
 use namewall::demo::{Project, StandIn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -126,6 +126,38 @@ async fn whom_a_balancer_brings_is_told_that_there_is_no_place() {
     }
 }
 
+/// As many connections lead to PyPI as may; who needs one more is told when to come again.
+#[tokio::test]
+async fn ways_to_pypi_have_a_number() {
+    let long = StandIn::builder().responder(|asked| {
+        let body = || pieces((0..400).map(|_| vec![b'x'; 1000]), Duration::from_millis(100));
+        asked.path().ends_with(".whl").then(|| http::Response::new(body()))
+    });
+    let world = World::adjusted(long, RULES, |settings| {
+        settings.admin = Some("127.0.0.1:0".parse().unwrap());
+        settings.limits.upstream = 1;
+    })
+    .await;
+    let download = || {
+        let world = &world;
+        async move {
+            let tcp = world.connect("files.pythonhosted.org:443").await.unwrap();
+            let mut tls = world.tls(tcp, "files.pythonhosted.org", false).await.unwrap();
+            let path = "/packages/aa/bb/cc/innocent-1.0-py3-none-any.whl";
+            let ask = format!("GET {path} HTTP/1.1\r\nhost: files.pythonhosted.org\r\n\r\n");
+            tls.write_all(ask.as_bytes()).await.unwrap();
+            let mut answer = vec![0; 200];
+            tls.read_exact(&mut answer).await.unwrap();
+            (String::from_utf8(answer).unwrap(), tls)
+        }
+    };
+    let (first, _open) = download().await;
+    assert!(first.starts_with("HTTP/1.1 200"), "{first}");
+    let (second, _) = download().await;
+    assert!(second.starts_with("HTTP/1.1 503") && second.contains("retry-after: 5"), "{second}");
+    turned_away(&world, "upstream-connections", 1).await;
+}
+
 /// Who never says a word is not waited for as long as one who may say another.
 #[tokio::test]
 async fn a_first_word_is_waited_for_for_a_time_of_its_own() {
@@ -144,6 +176,11 @@ async fn tunnels_have_a_number_an_idle_time_and_an_end() {
     let refused = world.connect(&address).await.unwrap_err();
     assert!(refused.contains("503") && refused.contains("retry-after: 5"), "{refused}");
     turned_away(&world, "tunnels", 1).await;
+    // What is passed on leads as far.
+    let passed = format!("GET http://{address}/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let refused = world.raw(passed.as_bytes()).await;
+    assert!(refused.contains("503") && refused.contains("retry-after: 5"), "{refused}");
+    turned_away(&world, "tunnels", 2).await;
     // What is ours is no tunnel.
     assert_eq!(world.get("/simple/innocent/").await.status, 200);
     drop(open);

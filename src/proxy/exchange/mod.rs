@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap};
 use http::request::Parts;
 use http::uri::{Authority as UriAuthority, PathAndQuery};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -307,7 +307,7 @@ impl Exchange {
         self.shared.metrics.turned_away(TurnedAway::LargePages);
         let detail = "as many large pages as may be are on their way to you, or to all";
         let mut response = self.fail_with(StatusCode::SERVICE_UNAVAILABLE, "large-pages", detail);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        reply::ask_again_later(&mut response);
         response
     }
 
@@ -317,12 +317,17 @@ impl Exchange {
             "namewall has not yet learnt what the private index `{inventory}` serves, so it can't tell what to hide"
         );
         let mut response = self.fail_with(StatusCode::SERVICE_UNAVAILABLE, "inventory-missing", &detail);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        reply::ask_again_later(&mut response);
         response
     }
 
     fn fail_upstream(&self, error: &UpstreamError) -> Response<Body> {
-        self.fail_with(error.status(), error.reason(), &error.to_string())
+        if matches!(error, UpstreamError::Crowded) {
+            self.shared.metrics.turned_away(TurnedAway::Upstream);
+        }
+        let mut response = self.fail_with(error.status(), error.reason(), &error.to_string());
+        reply::ask_again_later(&mut response);
+        response
     }
 
     fn record_audit(&self, subject: Subject<'_>, found: &Match<'_>) {
