@@ -1,21 +1,20 @@
-//! Opens upstream connections: directly or through a parent; resolution (cached, bounded), both address families, one
-//! deadline, `connect-to`.
+//! Opens upstream connections: directly or through a parent; both address families, one deadline, `connect-to`.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 
 use super::exits::{Errand, Refused};
+use super::lookup::Lookups;
 use super::outward::Opened;
 use super::parent::{self, ParentError, Way};
 use super::route::Purpose;
@@ -24,18 +23,10 @@ use super::via::Pseudonym;
 use crate::config::{Parent, Parents, Scheme};
 use crate::name::{Authority, HostName};
 
-/// How long resolving may take.
-const RESOLVE: Duration = Duration::from_secs(5);
 /// How long connecting may take, all addresses together.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long one address is tried before the next is tried beside it (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
-/// How long a resolution is believed. getaddrinfo tells no time to live.
-const REMEMBER: Duration = Duration::from_secs(60);
-/// Look-ups under way at once: each holds a thread of the blocking pool.
-const LOOKUPS: usize = 32;
-/// Hosts remembered at most.
-const REMEMBERED: usize = 1024;
 
 /// Opens connections.
 pub struct Dialer {
@@ -45,8 +36,7 @@ pub struct Dialer {
     pseudonym: Pseudonym,
     connect_to: HashMap<Authority, Authority>,
     own: Vec<SocketAddr>,
-    known: Mutex<HashMap<HostName, (Instant, Vec<IpAddr>)>>,
-    lookups: Arc<Semaphore>,
+    lookups: Lookups,
 }
 
 /// Why there is no connection.
@@ -138,8 +128,7 @@ impl Dialer {
             pseudonym: Pseudonym::default(),
             connect_to,
             own,
-            known: Mutex::default(),
-            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            lookups: Lookups::default(),
         }
     }
 
@@ -211,7 +200,7 @@ impl Dialer {
         let mut targets = vec![to.clone()];
         if parent.scheme == Scheme::Socks5 {
             let address = |ip: IpAddr| Authority { host: ip.into(), port: to.port };
-            let addresses = errand.permitted(to, self.resolve(&to.host).await?)?;
+            let addresses = errand.permitted(to, self.resolve(&to.host, errand).await?)?;
             targets = addresses.into_iter().map(address).collect();
         }
         let mut failed = None;
@@ -244,7 +233,7 @@ impl Dialer {
     }
 
     async fn dial_as(&self, to: &Authority, errand: Errand<'_>) -> Result<TcpStream, DialError> {
-        let addresses = errand.permitted(to, self.resolve(&to.host).await?)?;
+        let addresses = errand.permitted(to, self.resolve(&to.host, errand).await?)?;
         let deadline = Instant::now() + CONNECT;
         let addresses: Vec<_> = interleave(&addresses).map(|ip| SocketAddr::new(ip, to.port)).collect();
         if addresses.iter().any(|address| self.is_own(address)) {
@@ -271,43 +260,9 @@ impl Dialer {
         })
     }
 
-    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, DialError> {
-        if let Some(ip) = host.ip() {
-            return Ok(vec![ip]);
-        }
-        if let Some(addresses) = self.remembered(host) {
-            return Ok(addresses);
-        }
-        let failed = |cause| DialError::Resolve { host: host.clone(), cause };
-        let permit =
-            Arc::clone(&self.lookups).acquire_owned().await.map_err(|closed| failed(io::Error::other(closed)))?;
-        let asked = host.clone();
-        let look_up = tokio::task::spawn_blocking(move || {
-            // Held by the thread, not by whoever waits for it: a dead resolver's threads must not pile up.
-            let _permit = permit;
-            // getaddrinfo, so that /etc/hosts, nsswitch and a VPN's split DNS hold here too.
-            let found = (asked.as_str(), 0).to_socket_addrs()?;
-            Ok(found.map(|address| address.ip()).collect::<Vec<_>>())
-        });
-        let addresses = match timeout(RESOLVE, look_up).await {
-            Ok(Ok(found)) => found.map_err(failed)?,
-            Ok(Err(panicked)) => return Err(failed(io::Error::other(panicked))),
-            Err(_elapsed) => return Err(failed(io::ErrorKind::TimedOut.into())),
-        };
-        if addresses.is_empty() {
-            return Err(failed(io::ErrorKind::NotFound.into()));
-        }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(host.clone(), (Instant::now(), addresses.clone()));
-        Ok(addresses)
-    }
-
-    fn remembered(&self, host: &HostName) -> Option<Vec<IpAddr>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(host).filter(|(at, _)| at.elapsed() < REMEMBER).map(|(_, addresses)| addresses.clone())
+    async fn resolve(&self, host: &HostName, errand: Errand<'_>) -> Result<Vec<IpAddr>, DialError> {
+        let found = self.lookups.addresses(host, errand).await;
+        found.map_err(|cause| DialError::Resolve { host: host.clone(), cause })
     }
 }
 
@@ -356,7 +311,10 @@ async fn connect_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 mod tests {
     use tokio::net::TcpListener;
 
+    use super::super::lookup::LOOKUPS;
+    use super::super::lookup::tests::{LOCAL, hanging};
     use super::*;
+    use crate::config::Exits;
 
     fn authority(text: &str) -> Authority {
         text.parse().unwrap()
@@ -392,6 +350,32 @@ mod tests {
             let dialer = Dialer::new(HashMap::new(), vec![own.parse().unwrap()]);
             assert!(matches!(dialer.dial(&authority(to)).await, Err(DialError::Loop(_))), "{own} {to}");
         }
+    }
+
+    #[tokio::test]
+    async fn clients_names_that_hang_keep_nobody_from_pypi() {
+        let pypi = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (lookups, _end) = hanging(LOCAL, Duration::from_millis(500));
+        let dialer = Arc::new(Dialer { lookups, ..Dialer::new(HashMap::new(), vec![]) });
+        let began = Instant::now();
+        let mut clients = JoinSet::new();
+        for number in 0..LOOKUPS * 2 {
+            let dialer = Arc::clone(&dialer);
+            clients.spawn(async move {
+                let errand = Errand::Client { exits: &Exits::default(), is_local: false };
+                let to = authority(&format!("{number}.hangs.example:443"));
+                dialer.open(&to, Purpose::Tunnel, &HeaderMap::new(), errand).await.map(|_| ())
+            });
+        }
+        tokio::task::yield_now().await;
+        let port = pypi.local_addr().unwrap().port();
+        dialer.dial(&authority(&format!("pypi.org:{port}"))).await.unwrap();
+        assert!(clients.try_join_next().is_none(), "they all wait still");
+        while let Some(outcome) = clients.join_next().await {
+            let error = outcome.unwrap().unwrap_err();
+            assert!(matches!(error, DialError::Resolve { .. }), "{error}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
 
     #[test]

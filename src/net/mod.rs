@@ -8,6 +8,7 @@ pub mod exits;
 pub mod hello;
 pub mod inherited;
 pub mod listen;
+mod lookup;
 pub mod outward;
 pub mod pace;
 pub mod parent;
