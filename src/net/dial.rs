@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::exits::{Errand, Refused};
 use super::lookup::Lookups;
 use super::outward::Opened;
+use super::own::Own;
 use super::parent::{self, ParentError, Way};
 use super::route::Purpose;
 use super::stream::Stream;
@@ -35,7 +36,7 @@ pub struct Dialer {
     tls: Option<TlsConnector>,
     pseudonym: Pseudonym,
     connect_to: HashMap<Authority, Authority>,
-    own: Vec<SocketAddr>,
+    own: Own,
     lookups: Lookups,
 }
 
@@ -127,7 +128,7 @@ impl Dialer {
             tls: None,
             pseudonym: Pseudonym::default(),
             connect_to,
-            own,
+            own: Own::new(own),
             lookups: Lookups::default(),
         }
     }
@@ -164,7 +165,7 @@ impl Dialer {
         self.parents.all().find(|parent| {
             let Authority { host, port } = &parent.address;
             let of_name = || (host.as_str() == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            host.ip().or_else(of_name).is_some_and(|ip| self.is_own(&SocketAddr::new(ip, *port)))
+            host.ip().or_else(of_name).is_some_and(|ip| self.own.is(&SocketAddr::new(ip, *port)))
         })
     }
 
@@ -197,11 +198,15 @@ impl Dialer {
         let via = self.pseudonym.after(headers);
         let shown = || parent.to_string();
         // A way through SOCKS with addresses begins with a look-up here.
-        let mut targets = vec![to.clone()];
-        if parent.scheme == Scheme::Socks5 {
-            let address = |ip: IpAddr| Authority { host: ip.into(), port: to.port };
+        let targets = if parent.scheme == Scheme::Socks5 {
             let addresses = errand.permitted(to, self.resolve(&to.host, errand).await?)?;
-            targets = addresses.into_iter().map(address).collect();
+            interleave(&addresses).map(|ip| Authority { host: ip.into(), port: to.port }).collect()
+        } else {
+            vec![to.clone()]
+        };
+        // The parent's way back here would be met as that of the parent's machine, which may be this one.
+        if targets.iter().any(|target| self.own.is_named(target)) {
+            return Err(DialError::Loop(to.clone()));
         }
         let mut failed = None;
         for target in targets {
@@ -236,10 +241,11 @@ impl Dialer {
         let addresses = errand.permitted(to, self.resolve(&to.host, errand).await?)?;
         let deadline = Instant::now() + CONNECT;
         let addresses: Vec<_> = interleave(&addresses).map(|ip| SocketAddr::new(ip, to.port)).collect();
-        if addresses.iter().any(|address| self.is_own(address)) {
+        if addresses.iter().any(|address| self.own.is(address)) {
             return Err(DialError::Loop(to.clone()));
         }
         match tokio::time::timeout_at(deadline, connect_any(addresses)).await {
+            Ok(Ok(stream)) if self.own.is_end_of(&stream) => Err(DialError::Loop(to.clone())),
             Ok(Ok(stream)) => {
                 // Nagle and delayed ACKs together cost 40 ms on every fresh connection.
                 let _best_effort = stream.set_nodelay(true);
@@ -248,16 +254,6 @@ impl Dialer {
             Ok(Err(cause)) => Err(DialError::Connect { to: to.clone(), cause }),
             Err(_elapsed) => Err(DialError::Timeout(to.clone())),
         }
-    }
-
-    /// Whether `address` is one of our listeners: a proxy that dials itself does so until no descriptor is left.
-    fn is_own(&self, address: &SocketAddr) -> bool {
-        let ip = address.ip().to_canonical();
-        self.own.iter().any(|own| {
-            let listening = own.ip().to_canonical();
-            own.port() == address.port()
-                && (listening == ip || ip.is_unspecified() || (listening.is_unspecified() && ip.is_loopback()))
-        })
     }
 
     async fn resolve(&self, host: &HostName, errand: Errand<'_>) -> Result<Vec<IpAddr>, DialError> {
@@ -313,6 +309,7 @@ mod tests {
 
     use super::super::lookup::LOOKUPS;
     use super::super::lookup::tests::{LOCAL, hanging};
+    use super::super::own::tests::reached_by_others;
     use super::*;
     use crate::config::Exits;
 
@@ -376,6 +373,49 @@ mod tests {
             assert!(matches!(error, DialError::Resolve { .. }), "{error}");
         }
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn who_listens_anywhere_is_not_dialled_by_the_address_that_others_use() {
+        let Some(ip) = reached_by_others() else { return };
+        let (own, other) =
+            (TcpListener::bind("0.0.0.0:0").await.unwrap(), TcpListener::bind("0.0.0.0:0").await.unwrap());
+        let dialer = Dialer::new(HashMap::new(), vec![own.local_addr().unwrap()]);
+        let at = |listener: &TcpListener| authority(&format!("{ip}:{}", listener.local_addr().unwrap().port()));
+        assert!(matches!(dialer.dial(&at(&own)).await, Err(DialError::Loop(_))));
+        dialer.dial(&at(&other)).await.unwrap();
+    }
+
+    /// A dialer whose own address is 127.0.0.1:3129, and that goes through a parent which nobody must ask.
+    async fn behind(scheme: Scheme) -> (Dialer, TcpListener) {
+        let parent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = authority(&parent.local_addr().unwrap().to_string());
+        let named_by = "a test".to_owned();
+        let default = Some(Arc::new(Parent { scheme, address, credentials: None, named_by }));
+        let dialer = Dialer::new(HashMap::new(), vec!["127.0.0.1:3129".parse().unwrap()]);
+        let (lookups, _nobody_hangs) = hanging(LOCAL, CONNECT);
+        (Dialer { parents: Parents { default, ..Parents::default() }, lookups, ..dialer }, parent)
+    }
+
+    #[tokio::test]
+    async fn no_parent_is_asked_for_the_way_back_to_this_proxy() {
+        let exits = Exits::default();
+        let client = Errand::Client { exits: &exits, is_local: true };
+        for scheme in [Scheme::Http, Scheme::Socks5h, Scheme::Socks5] {
+            let (dialer, parent) = behind(scheme).await;
+            for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "localhost", "127.1"] {
+                let to = authority(&format!("{host}:3129"));
+                let outcome = dialer.open(&to, Purpose::Tunnel, &HeaderMap::new(), client).await;
+                assert!(matches!(outcome, Err(DialError::Loop(_))), "{scheme:?} {host}");
+            }
+            let asked = tokio::time::timeout(Duration::from_millis(20), parent.accept()).await;
+            assert!(asked.is_err(), "{scheme:?}");
+        }
+        // Looked up here, it leads to 127.0.0.1.
+        let (dialer, _parent) = behind(Scheme::Socks5).await;
+        let to = authority("rebound.example:3129");
+        let outcome = dialer.open(&to, Purpose::Tunnel, &HeaderMap::new(), client).await;
+        assert!(matches!(outcome, Err(DialError::Loop(_))));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::Exits;
-use crate::name::Authority;
+use crate::name::{Authority, HostName};
 
 /// On whose behalf a way is opened.
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +171,14 @@ fn names_metadata(name: &str) -> bool {
     ["metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal"].contains(&name)
 }
 
+/// The address that `host` is, or that everybody makes of it without asking anybody. Of this machine's names it is known only
+/// that they lead here: to the unspecified one.
+pub(super) fn plain_address(host: &HostName) -> Option<IpAddr> {
+    let as_number = || as_number(host.as_str()).map(IpAddr::V4);
+    let as_here = || names_this_machine(host.as_str()).then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    host.ip().or_else(as_number).or_else(as_here)
+}
+
 /// By these names a machine finds itself.
 fn names_this_machine(name: &str) -> bool {
     let is_localhost = name == "localhost" || name == "localhost.localdomain" || name.ends_with(".localhost");
@@ -227,7 +235,7 @@ fn off_limits(address: IpAddr, is_local: bool) -> Option<&'static str> {
 }
 
 /// The IPv4 address that an IPv6 one is made of, where a translator would reach it (RFC 6052, RFC 3056).
-fn unwrapped(address: IpAddr) -> IpAddr {
+pub(super) fn unwrapped(address: IpAddr) -> IpAddr {
     const NAT64: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
     let IpAddr::V6(v6) = address else { return address };
     let octets = v6.octets();

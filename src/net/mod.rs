@@ -10,6 +10,7 @@ pub mod inherited;
 pub mod listen;
 mod lookup;
 pub mod outward;
+mod own;
 pub mod pace;
 pub mod parent;
 pub mod peek;
