@@ -29,6 +29,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long one address is tried before the next is tried beside it (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// Of a host's addresses so many are asked of a parent at most, and none after [`CONNECT`]: how many a name has, and how long each
+/// takes to fail, its owner decides.
+const ASKED: usize = 6;
+
 /// Opens connections.
 pub struct Dialer {
     parents: Parents,
@@ -200,7 +204,7 @@ impl Dialer {
         // A way through SOCKS with addresses begins with a look-up here.
         let targets = if parent.scheme == Scheme::Socks5 {
             let addresses = errand.permitted(to, self.resolve(&to.host, errand).await?)?;
-            interleave(&addresses).map(|ip| Authority { host: ip.into(), port: to.port }).collect()
+            interleave(&addresses).take(ASKED).map(|ip| Authority { host: ip.into(), port: to.port }).collect()
         } else {
             vec![to.clone()]
         };
@@ -208,6 +212,7 @@ impl Dialer {
         if targets.iter().any(|target| self.own.is_named(target)) {
             return Err(DialError::Loop(to.clone()));
         }
+        let begun = Instant::now();
         let mut failed = None;
         for target in targets {
             let reached_parent = self.dial_as(&parent.address, Errand::Own).await;
@@ -221,7 +226,7 @@ impl Dialer {
                     return Ok(Opened { stream, early, reached, own, parent: Some(Arc::clone(parent)), forwards });
                 }
                 // Another address of the same host may be one that the proxy can reach.
-                Err(cause @ ParentError::Socks(_)) => failed = Some(cause),
+                Err(cause @ ParentError::Socks(_)) if begun.elapsed() < CONNECT => failed = Some(cause),
                 Err(cause) => return Err(DialError::Parent { to: to.clone(), parent: shown(), cause }),
             }
         }
@@ -305,6 +310,7 @@ async fn connect_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::super::lookup::LOOKUPS;
@@ -416,6 +422,37 @@ mod tests {
         let to = authority("rebound.example:3129");
         let outcome = dialer.open(&to, Purpose::Tunnel, &HeaderMap::new(), client).await;
         assert!(matches!(outcome, Err(DialError::Loop(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_of_many_addresses_doesnt_keep_a_parent_busy() {
+        static MANY: [IpAddr; 100] = [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)); 100];
+        for (seconds, asked) in [(0, ASKED), (4, 3)] {
+            let (dialer, parent) = behind(Scheme::Socks5).await;
+            let (lookups, _nobody_hangs) = hanging(&MANY, CONNECT);
+            let dialer = Dialer { lookups, ..dialer };
+            let mut count = 0;
+            let answers = async {
+                while let Ok((mut tcp, _)) = parent.accept().await {
+                    count += 1;
+                    let _greeting = tcp.read(&mut [0; 64]).await;
+                    tcp.write_all(&[5, 0]).await.unwrap();
+                    let _request = tcp.read(&mut [0; 64]).await;
+                    sleep(Duration::from_secs(seconds)).await;
+                    // Host unreachable.
+                    tcp.write_all(&[5, 4, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+                }
+            };
+            let (to, headers) = (authority("many.example:443"), HeaderMap::new());
+            tokio::select! {
+                outcome = dialer.open(&to, Purpose::Tunnel, &headers, Errand::Own) => {
+                    let error = outcome.map(|_| ()).unwrap_err();
+                    assert!(matches!(error, DialError::Parent { cause: ParentError::Socks(_), .. }), "{error}");
+                }
+                () = answers => {}
+            }
+            assert_eq!(count, asked, "{seconds}");
+        }
     }
 
     #[test]
