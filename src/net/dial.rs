@@ -1,22 +1,22 @@
-//! Opens upstream connections: directly or through a parent; resolution (cached, bounded), both address families, one
-//! deadline, `connect-to`.
+//! Opens upstream connections: directly or through a parent; both address families, one deadline, `connect-to`.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsConnector;
 
 use super::exits::{Errand, Refused};
+use super::lookup::Lookups;
 use super::outward::Opened;
+use super::own::Own;
 use super::parent::{self, ParentError, Way};
 use super::route::Purpose;
 use super::stream::Stream;
@@ -24,18 +24,14 @@ use super::via::Pseudonym;
 use crate::config::{Parent, Parents, Scheme};
 use crate::name::{Authority, HostName};
 
-/// How long resolving may take.
-const RESOLVE: Duration = Duration::from_secs(5);
 /// How long connecting may take, all addresses together.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long one address is tried before the next is tried beside it (RFC 8305 section 5).
 const STAGGER: Duration = Duration::from_millis(250);
-/// How long a resolution is believed. getaddrinfo tells no time to live.
-const REMEMBER: Duration = Duration::from_secs(60);
-/// Look-ups under way at once: each holds a thread of the blocking pool.
-const LOOKUPS: usize = 32;
-/// Hosts remembered at most.
-const REMEMBERED: usize = 1024;
+
+/// Of a host's addresses so many are asked of a parent at most, and none after [`CONNECT`]: how many a name has, and how long each
+/// takes to fail, its owner decides.
+const ASKED: usize = 6;
 
 /// Opens connections.
 pub struct Dialer {
@@ -44,9 +40,8 @@ pub struct Dialer {
     tls: Option<TlsConnector>,
     pseudonym: Pseudonym,
     connect_to: HashMap<Authority, Authority>,
-    own: Vec<SocketAddr>,
-    known: Mutex<HashMap<HostName, (Instant, Vec<IpAddr>)>>,
-    lookups: Arc<Semaphore>,
+    own: Own,
+    lookups: Lookups,
 }
 
 /// Why there is no connection.
@@ -137,9 +132,8 @@ impl Dialer {
             tls: None,
             pseudonym: Pseudonym::default(),
             connect_to,
-            own,
-            known: Mutex::default(),
-            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            own: Own::new(own),
+            lookups: Lookups::default(),
         }
     }
 
@@ -175,7 +169,7 @@ impl Dialer {
         self.parents.all().find(|parent| {
             let Authority { host, port } = &parent.address;
             let of_name = || (host.as_str() == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            host.ip().or_else(of_name).is_some_and(|ip| self.is_own(&SocketAddr::new(ip, *port)))
+            host.ip().or_else(of_name).is_some_and(|ip| self.own.is(&SocketAddr::new(ip, *port)))
         })
     }
 
@@ -208,12 +202,17 @@ impl Dialer {
         let via = self.pseudonym.after(headers);
         let shown = || parent.to_string();
         // A way through SOCKS with addresses begins with a look-up here.
-        let mut targets = vec![to.clone()];
-        if parent.scheme == Scheme::Socks5 {
-            let address = |ip: IpAddr| Authority { host: ip.into(), port: to.port };
-            let addresses = errand.permitted(to, self.resolve(&to.host).await?)?;
-            targets = addresses.into_iter().map(address).collect();
+        let targets = if parent.scheme == Scheme::Socks5 {
+            let addresses = errand.permitted(to, self.resolve(&to.host, errand).await?)?;
+            interleave(&addresses).take(ASKED).map(|ip| Authority { host: ip.into(), port: to.port }).collect()
+        } else {
+            vec![to.clone()]
+        };
+        // The parent's way back here would be met as that of the parent's machine, which may be this one.
+        if targets.iter().any(|target| self.own.is_named(target)) {
+            return Err(DialError::Loop(to.clone()));
         }
+        let begun = Instant::now();
         let mut failed = None;
         for target in targets {
             let reached_parent = self.dial_as(&parent.address, Errand::Own).await;
@@ -227,7 +226,7 @@ impl Dialer {
                     return Ok(Opened { stream, early, reached, own, parent: Some(Arc::clone(parent)), forwards });
                 }
                 // Another address of the same host may be one that the proxy can reach.
-                Err(cause @ ParentError::Socks(_)) => failed = Some(cause),
+                Err(cause @ ParentError::Socks(_)) if begun.elapsed() < CONNECT => failed = Some(cause),
                 Err(cause) => return Err(DialError::Parent { to: to.clone(), parent: shown(), cause }),
             }
         }
@@ -244,13 +243,14 @@ impl Dialer {
     }
 
     async fn dial_as(&self, to: &Authority, errand: Errand<'_>) -> Result<TcpStream, DialError> {
-        let addresses = errand.permitted(to, self.resolve(&to.host).await?)?;
+        let addresses = errand.permitted(to, self.resolve(&to.host, errand).await?)?;
         let deadline = Instant::now() + CONNECT;
         let addresses: Vec<_> = interleave(&addresses).map(|ip| SocketAddr::new(ip, to.port)).collect();
-        if addresses.iter().any(|address| self.is_own(address)) {
+        if addresses.iter().any(|address| self.own.is(address)) {
             return Err(DialError::Loop(to.clone()));
         }
         match tokio::time::timeout_at(deadline, connect_any(addresses)).await {
+            Ok(Ok(stream)) if self.own.is_end_of(&stream) => Err(DialError::Loop(to.clone())),
             Ok(Ok(stream)) => {
                 // Nagle and delayed ACKs together cost 40 ms on every fresh connection.
                 let _best_effort = stream.set_nodelay(true);
@@ -261,53 +261,9 @@ impl Dialer {
         }
     }
 
-    /// Whether `address` is one of our listeners: a proxy that dials itself does so until no descriptor is left.
-    fn is_own(&self, address: &SocketAddr) -> bool {
-        let ip = address.ip().to_canonical();
-        self.own.iter().any(|own| {
-            let listening = own.ip().to_canonical();
-            own.port() == address.port()
-                && (listening == ip || ip.is_unspecified() || (listening.is_unspecified() && ip.is_loopback()))
-        })
-    }
-
-    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, DialError> {
-        if let Some(ip) = host.ip() {
-            return Ok(vec![ip]);
-        }
-        if let Some(addresses) = self.remembered(host) {
-            return Ok(addresses);
-        }
-        let failed = |cause| DialError::Resolve { host: host.clone(), cause };
-        let permit =
-            Arc::clone(&self.lookups).acquire_owned().await.map_err(|closed| failed(io::Error::other(closed)))?;
-        let asked = host.clone();
-        let look_up = tokio::task::spawn_blocking(move || {
-            // Held by the thread, not by whoever waits for it: a dead resolver's threads must not pile up.
-            let _permit = permit;
-            // getaddrinfo, so that /etc/hosts, nsswitch and a VPN's split DNS hold here too.
-            let found = (asked.as_str(), 0).to_socket_addrs()?;
-            Ok(found.map(|address| address.ip()).collect::<Vec<_>>())
-        });
-        let addresses = match timeout(RESOLVE, look_up).await {
-            Ok(Ok(found)) => found.map_err(failed)?,
-            Ok(Err(panicked)) => return Err(failed(io::Error::other(panicked))),
-            Err(_elapsed) => return Err(failed(io::ErrorKind::TimedOut.into())),
-        };
-        if addresses.is_empty() {
-            return Err(failed(io::ErrorKind::NotFound.into()));
-        }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(host.clone(), (Instant::now(), addresses.clone()));
-        Ok(addresses)
-    }
-
-    fn remembered(&self, host: &HostName) -> Option<Vec<IpAddr>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(host).filter(|(at, _)| at.elapsed() < REMEMBER).map(|(_, addresses)| addresses.clone())
+    async fn resolve(&self, host: &HostName, errand: Errand<'_>) -> Result<Vec<IpAddr>, DialError> {
+        let found = self.lookups.addresses(host, errand).await;
+        found.map_err(|cause| DialError::Resolve { host: host.clone(), cause })
     }
 }
 
@@ -354,9 +310,14 @@ async fn connect_any(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
+    use super::super::lookup::LOOKUPS;
+    use super::super::lookup::tests::{LOCAL, hanging};
+    use super::super::own::tests::reached_by_others;
     use super::*;
+    use crate::config::Exits;
 
     fn authority(text: &str) -> Authority {
         text.parse().unwrap()
@@ -391,6 +352,106 @@ mod tests {
         ] {
             let dialer = Dialer::new(HashMap::new(), vec![own.parse().unwrap()]);
             assert!(matches!(dialer.dial(&authority(to)).await, Err(DialError::Loop(_))), "{own} {to}");
+        }
+    }
+
+    #[tokio::test]
+    async fn clients_names_that_hang_keep_nobody_from_pypi() {
+        let pypi = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (lookups, _end) = hanging(LOCAL, Duration::from_millis(500));
+        let dialer = Arc::new(Dialer { lookups, ..Dialer::new(HashMap::new(), vec![]) });
+        let began = Instant::now();
+        let mut clients = JoinSet::new();
+        for number in 0..LOOKUPS * 2 {
+            let dialer = Arc::clone(&dialer);
+            clients.spawn(async move {
+                let errand = Errand::Client { exits: &Exits::default(), is_local: false };
+                let to = authority(&format!("{number}.hangs.example:443"));
+                dialer.open(&to, Purpose::Tunnel, &HeaderMap::new(), errand).await.map(|_| ())
+            });
+        }
+        tokio::task::yield_now().await;
+        let port = pypi.local_addr().unwrap().port();
+        dialer.dial(&authority(&format!("pypi.org:{port}"))).await.unwrap();
+        assert!(clients.try_join_next().is_none(), "they all wait still");
+        while let Some(outcome) = clients.join_next().await {
+            let error = outcome.unwrap().unwrap_err();
+            assert!(matches!(error, DialError::Resolve { .. }), "{error}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn who_listens_anywhere_is_not_dialled_by_the_address_that_others_use() {
+        let Some(ip) = reached_by_others() else { return };
+        let (own, other) =
+            (TcpListener::bind("0.0.0.0:0").await.unwrap(), TcpListener::bind("0.0.0.0:0").await.unwrap());
+        let dialer = Dialer::new(HashMap::new(), vec![own.local_addr().unwrap()]);
+        let at = |listener: &TcpListener| authority(&format!("{ip}:{}", listener.local_addr().unwrap().port()));
+        assert!(matches!(dialer.dial(&at(&own)).await, Err(DialError::Loop(_))));
+        dialer.dial(&at(&other)).await.unwrap();
+    }
+
+    /// A dialer whose own address is 127.0.0.1:3129, and that goes through a parent which nobody must ask.
+    async fn behind(scheme: Scheme) -> (Dialer, TcpListener) {
+        let parent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = authority(&parent.local_addr().unwrap().to_string());
+        let named_by = "a test".to_owned();
+        let default = Some(Arc::new(Parent { scheme, address, credentials: None, named_by }));
+        let dialer = Dialer::new(HashMap::new(), vec!["127.0.0.1:3129".parse().unwrap()]);
+        let (lookups, _nobody_hangs) = hanging(LOCAL, CONNECT);
+        (Dialer { parents: Parents { default, ..Parents::default() }, lookups, ..dialer }, parent)
+    }
+
+    #[tokio::test]
+    async fn no_parent_is_asked_for_the_way_back_to_this_proxy() {
+        let exits = Exits::default();
+        let client = Errand::Client { exits: &exits, is_local: true };
+        for scheme in [Scheme::Http, Scheme::Socks5h, Scheme::Socks5] {
+            let (dialer, parent) = behind(scheme).await;
+            for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "localhost", "127.1"] {
+                let to = authority(&format!("{host}:3129"));
+                let outcome = dialer.open(&to, Purpose::Tunnel, &HeaderMap::new(), client).await;
+                assert!(matches!(outcome, Err(DialError::Loop(_))), "{scheme:?} {host}");
+            }
+            let asked = tokio::time::timeout(Duration::from_millis(20), parent.accept()).await;
+            assert!(asked.is_err(), "{scheme:?}");
+        }
+        // Looked up here, it leads to 127.0.0.1.
+        let (dialer, _parent) = behind(Scheme::Socks5).await;
+        let to = authority("rebound.example:3129");
+        let outcome = dialer.open(&to, Purpose::Tunnel, &HeaderMap::new(), client).await;
+        assert!(matches!(outcome, Err(DialError::Loop(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_of_many_addresses_doesnt_keep_a_parent_busy() {
+        static MANY: [IpAddr; 100] = [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)); 100];
+        for (seconds, asked) in [(0, ASKED), (4, 3)] {
+            let (dialer, parent) = behind(Scheme::Socks5).await;
+            let (lookups, _nobody_hangs) = hanging(&MANY, CONNECT);
+            let dialer = Dialer { lookups, ..dialer };
+            let mut count = 0;
+            let answers = async {
+                while let Ok((mut tcp, _)) = parent.accept().await {
+                    count += 1;
+                    let _greeting = tcp.read(&mut [0; 64]).await;
+                    tcp.write_all(&[5, 0]).await.unwrap();
+                    let _request = tcp.read(&mut [0; 64]).await;
+                    sleep(Duration::from_secs(seconds)).await;
+                    // Host unreachable.
+                    tcp.write_all(&[5, 4, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+                }
+            };
+            let (to, headers) = (authority("many.example:443"), HeaderMap::new());
+            tokio::select! {
+                outcome = dialer.open(&to, Purpose::Tunnel, &headers, Errand::Own) => {
+                    let error = outcome.map(|_| ()).unwrap_err();
+                    assert!(matches!(error, DialError::Parent { cause: ParentError::Socks(_), .. }), "{error}");
+                }
+                () = answers => {}
+            }
+            assert_eq!(count, asked, "{seconds}");
         }
     }
 

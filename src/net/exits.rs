@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::Exits;
-use crate::name::Authority;
+use crate::name::{Authority, HostName};
 
 /// On whose behalf a way is opened.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +99,10 @@ impl Exits {
         if let Some(what) = off_limits(address, is_local) {
             return Err(Refused::OffLimits { to: to.clone(), address, what });
         }
-        let reached = Authority { host: address.into(), port: to.port };
-        if self.deny.cover(&reached) {
+        let at = |address: IpAddr| Authority { host: address.into(), port: to.port };
+        let reached = at(address);
+        // A translator leads to what is denied by its own address, too.
+        if self.deny.cover(&reached) || self.deny.cover(&at(unwrapped(address))) {
             return Err(Refused::Denied(to.clone()));
         }
         match &self.allow {
@@ -156,19 +158,37 @@ impl Errand<'_> {
 }
 
 /// Where a cloud answers whoever asks from a machine with that machine's credentials, beside the link-local addresses.
-const METADATA: [IpAddr; 5] = [
+const METADATA: [IpAddr; 8] = [
     // Alibaba Cloud, Azure's host, Oracle Cloud.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    // AWS over IPv6: instances, and what hands credentials to pods.
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    // Over IPv6, beside AWS: Google Cloud, Oracle Cloud, Scaleway, Linode, Alibaba Cloud.
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200)),
 ];
+
+fn is_metadata(address: IpAddr) -> bool {
+    // AWS keeps a whole network for what it tells instances, and for what hands credentials to pods.
+    let is_of_aws = matches!(address, IpAddr::V6(v6) if matches!(v6.segments(), [0xfd00, 0xec2, ..]));
+    is_of_aws || METADATA.contains(&address)
+}
 
 /// By these names it is found; what is behind them differs from cloud to cloud.
 fn names_metadata(name: &str) -> bool {
-    ["metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal"].contains(&name)
+    ["metadata.google.internal", "metadata.goog", "metadata", "instance-data", "instance-data.ec2.internal"]
+        .contains(&name)
+}
+
+/// The address that `host` is, or that everybody makes of it without asking anybody. Of this machine's names it is known only
+/// that they lead here: to the unspecified one.
+pub(super) fn plain_address(host: &HostName) -> Option<IpAddr> {
+    let as_number = || as_number(host.as_str()).map(IpAddr::V4);
+    let as_here = || names_this_machine(host.as_str()).then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    host.ip().or_else(as_number).or_else(as_here)
 }
 
 /// By these names a machine finds itself.
@@ -210,7 +230,7 @@ fn as_number(name: &str) -> Option<Ipv4Addr> {
 /// What `address` is, if nobody is let out there.
 fn off_limits(address: IpAddr, is_local: bool) -> Option<&'static str> {
     let address = unwrapped(address);
-    if METADATA.contains(&address) {
+    if is_metadata(address) {
         return Some("the metadata service of a cloud");
     }
     let (link_local, broadcast) = match address {
@@ -227,7 +247,7 @@ fn off_limits(address: IpAddr, is_local: bool) -> Option<&'static str> {
 }
 
 /// The IPv4 address that an IPv6 one is made of, where a translator would reach it (RFC 6052, RFC 3056).
-fn unwrapped(address: IpAddr) -> IpAddr {
+pub(super) fn unwrapped(address: IpAddr) -> IpAddr {
     const NAT64: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
     let IpAddr::V6(v6) = address else { return address };
     let octets = v6.octets();
@@ -274,6 +294,13 @@ mod tests {
             "fe80::1",
             "fd00:ec2::254",
             "fd00:ec2::23",
+            "fd00:ec2::123",
+            "fd00:ec2:ffff::1",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "fd00:a9fe:a9fe::1",
+            "fd00:100::100:200",
             "64:ff9b:1::a9fe:a9fe",
             "::ffff:0:169.254.169.254",
             "100.100.100.200",
@@ -295,7 +322,7 @@ mod tests {
             assert!(exits.by_address(&to("evil.example:80"), ip(own), false).is_err(), "{own}");
             assert!(exits.by_address(&to("evil.example:80"), ip(own), true).is_ok(), "{own}");
         }
-        for other in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fd00::1"] {
+        for other in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "fd00::1", "fd00:ec3::254", "fd20:ce::253"] {
             assert!(exits.by_address(&to("a.example:80"), ip(other), false).is_ok(), "{other}");
         }
     }
@@ -326,6 +353,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_denied_is_so_behind_a_translator() {
+        let exits = Exits { allow: None, deny: "10.0.0.0/8, 192.0.2.1:22".parse().unwrap() };
+        for address in ["64:ff9b::10.1.2.3", "64:ff9b:1::10.1.2.3", "2002:a01:203::1", "::ffff:10.1.2.3", "::10.1.2.3"]
+        {
+            let to = to(&format!("[{address}]:443"));
+            let refused = exits.by_address(&to, ip(address), false);
+            assert!(matches!(refused, Err(Refused::Denied(_))), "{address}");
+            assert!(exits.unseen(&to, false).is_err(), "{address}");
+        }
+        assert!(exits.by_address(&to("a.example:22"), ip("64:ff9b::192.0.2.1"), false).is_err());
+        assert!(exits.by_address(&to("a.example:443"), ip("64:ff9b::192.0.2.1"), false).is_ok());
+        let translated = Exits { allow: None, deny: "64:ff9b::/96".parse().unwrap() };
+        assert!(translated.by_address(&to("a.example:443"), ip("64:ff9b::192.0.2.1"), false).is_err());
+    }
+
+    #[test]
     fn what_somebody_else_looks_up_is_judged_by_its_name_alone() {
         let exits = Exits::default();
         for name in [
@@ -343,7 +386,14 @@ mod tests {
             let to = Authority { host: name.parse().unwrap(), port: 80 };
             assert!(exits.unseen(&to, false).is_err() && exits.unseen(&to, true).is_ok(), "{name}");
         }
-        for name in ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "metadata.google.internal"] {
+        for name in [
+            "2852039166",
+            "0xa9fea9fe",
+            "0251.0376.0251.0376",
+            "169.254.43518",
+            "metadata.google.internal",
+            "metadata.goog",
+        ] {
             let to = Authority { host: name.parse().unwrap(), port: 80 };
             assert!(exits.unseen(&to, true).is_err(), "{name}");
         }

@@ -39,6 +39,24 @@ async fn two_that_lead_to_one_another_notice() {
     }
 }
 
+#[tokio::test]
+async fn a_parent_is_not_asked_for_the_way_to_the_admin_listener() {
+    let (port, heard) = puppet(&[b"HTTP/1.1 200 OK\r\n\r\n"]).await;
+    let world = World::adjusted(pypi(), RULES, |settings| {
+        settings.admin = Some("127.0.0.1:0".parse().unwrap());
+        settings.parents = parents(&format!("proxy = \"http://127.0.0.1:{port}\""));
+    })
+    .await;
+    let admin = world.proxy.admin().unwrap().port();
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1"] {
+        let tunnel = world.connect(&format!("{host}:{admin}")).await.unwrap_err();
+        assert!(tunnel.contains(" 508 "), "{host}: {tunnel}");
+        let answer = plain(&world, &format!("http://{host}:{admin}/metrics")).await;
+        assert!(answer.contains(" 508 "), "{host}: {answer}");
+    }
+    assert!(heard.lock().unwrap().is_empty());
+}
+
 #[test]
 fn a_proxy_that_would_lead_to_itself_does_not_start() {
     let shell = Shell::new(ACME);
