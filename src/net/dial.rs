@@ -184,9 +184,9 @@ impl Dialer {
         headers: &HeaderMap,
         errand: Errand<'_>,
     ) -> Result<Opened, DialError> {
+        errand.by_name(to)?;
         // Where `connect-to` leads is the config's word.
         let errand = if self.connect_to.contains_key(to) { Errand::Own } else { errand };
-        errand.by_name(to)?;
         let Some(parent) = self.parent(to, purpose) else {
             let tcp = self.dial_as(self.connect_to.get(to).unwrap_or(to), errand).await?;
             let reached = tcp.peer_addr().ok().map(|address| address.ip());

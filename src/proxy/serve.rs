@@ -72,13 +72,13 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
         // Its place is for others while it hears so.
         drop(seat);
         let Some(_place) = entrance.refusal() else { return };
-        return turn_away(&entrance, limits, stream, full).await;
+        return turn_away(&entrance, limits, stream, address, full).await;
     }
     let guest = Arc::new(Guest::new(address, seat, &shared.metrics));
     if entrance.settings.transparent {
         return transparent::serve(shared, guest, stream).await;
     }
-    let Some(stream) = secured(&entrance, limits.opening, stream).await else { return };
+    let Some(stream) = secured(&entrance, limits.opening, stream, address).await else { return };
     let progress = Progress::new(limits);
     let service = service_fn(|request: Request<Incoming>| {
         let is_last = progress.another() && request.method() != Method::CONNECT;
@@ -100,13 +100,12 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
 
 /// The stream in which the client speaks to the proxy, once it has said something: hyper's own deadline starts with the
 /// first head, and a client that never says a word needs one, too.
-async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream) -> Option<Stream> {
+async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream, client: IpAddr) -> Option<Stream> {
     let Some(identity) = &entrance.identity else {
         // A socket is taken for readable until it was found to be otherwise.
         let said = timeout(patience, stream.peek(&mut [0])).await;
         return matches!(said, Ok(Ok(1))).then_some(Stream::Tcp(stream));
     };
-    let peer = stream.peer_addr().ok();
     let opening = async {
         let mut tls = TlsAcceptor::from(identity.server_config()).accept(stream).await?;
         let mut first = BytesMut::new();
@@ -116,7 +115,7 @@ async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream) -> 
     match timeout(patience, opening).await {
         Ok(Ok(tls)) => Some(Stream::layered(tls)),
         Ok(Err(error)) => {
-            info!(client = ?peer, %error, "TLS handshake with a client of the proxy itself failed");
+            info!(%client, %error, "TLS handshake with a client of the proxy itself failed");
             None
         }
         Err(_elapsed) => None,
@@ -126,17 +125,17 @@ async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream) -> 
 /// Says to somebody who has just come that there is no place.
 pub(super) async fn refuse(entrance: &Entrance, limits: &Limits, mut stream: TcpStream, peer: SocketAddr, full: Full) {
     // What a load balancer says of it stands before its first request.
-    if let Ok(Ok(_client)) = timeout(limits.opening, entrance.client(&mut stream, peer)).await {
-        turn_away(entrance, limits, stream, full).await;
+    if let Ok(Ok(client)) = timeout(limits.opening, entrance.client(&mut stream, peer)).await {
+        turn_away(entrance, limits, stream, client, full).await;
     }
 }
 
 /// Answers whatever is asked first with why there is no place.
-async fn turn_away(entrance: &Entrance, limits: &Limits, stream: TcpStream, full: Full) {
+async fn turn_away(entrance: &Entrance, limits: &Limits, stream: TcpStream, client: IpAddr, full: Full) {
     if entrance.settings.transparent {
         return;
     }
-    let Some(stream) = secured(entrance, limits.opening, stream).await else { return };
+    let Some(stream) = secured(entrance, limits.opening, stream, client).await else { return };
     let service = service_fn(|_request: Request<Incoming>| async move {
         Ok::<_, std::convert::Infallible>(match full {
             Full::All => {
