@@ -71,6 +71,8 @@ pub struct Terms<'t> {
     pub all_up: &'t AtomicU64,
     /// Those to the clients.
     pub all_down: &'t AtomicU64,
+    /// This one's to its client, as they go: whoever drops it still knows.
+    pub down: &'t AtomicU64,
 }
 
 /// Carries bytes both ways, `early` ones first, until both directions have ended, one has failed, or nothing has moved
@@ -90,8 +92,8 @@ async fn between<R: Source, W: Sink, S: Source, T: Sink>(
     server: (S, T),
     terms: Terms<'_>,
 ) -> (Carried, io::Result<()>) {
-    let Terms { limits, pace, all_up, all_down } = terms;
-    let (up, down) = (Direction::new(all_up), Direction::new(all_down));
+    let Terms { limits, pace, all_up, all_down, down } = terms;
+    let (up, down) = (Direction::new(all_up, None), Direction::new(all_down, Some(down)));
     let both = async {
         tokio::try_join!(up.copy(early.up, client.0, server.1, pace), down.copy(early.down, server.0, client.1, pace))
     };
@@ -140,13 +142,14 @@ struct Direction<'t> {
     /// Whether it waits until its client may have more.
     is_paced: AtomicBool,
     all: &'t AtomicU64,
+    own: Option<&'t AtomicU64>,
 }
 
 const ENDED: u64 = 1 << 63;
 
 impl<'t> Direction<'t> {
-    const fn new(all: &'t AtomicU64) -> Self {
-        Self { state: AtomicU64::new(0), is_paced: AtomicBool::new(false), all }
+    const fn new(all: &'t AtomicU64, own: Option<&'t AtomicU64>) -> Self {
+        Self { state: AtomicU64::new(0), is_paced: AtomicBool::new(false), all, own }
     }
 
     async fn copy(
@@ -214,6 +217,9 @@ impl<'t> Direction<'t> {
     fn add(&self, length: usize) {
         self.state.fetch_add(length as u64, Ordering::Relaxed);
         self.all.fetch_add(length as u64, Ordering::Relaxed);
+        if let Some(own) = self.own {
+            own.fetch_add(length as u64, Ordering::Relaxed);
+        }
     }
 
     fn state(&self) -> u64 {
@@ -255,9 +261,10 @@ mod tests {
 
     static UP: AtomicU64 = AtomicU64::new(0);
     static DOWN: AtomicU64 = AtomicU64::new(0);
+    static ITS_DOWN: AtomicU64 = AtomicU64::new(0);
 
     fn usual() -> Terms<'static> {
-        Terms { limits: (&config::Limits::default()).into(), pace: None, all_up: &UP, all_down: &DOWN }
+        Terms { limits: (&config::Limits::default()).into(), pace: None, all_up: &UP, all_down: &DOWN, down: &ITS_DOWN }
     }
 
     #[tokio::test]
@@ -308,9 +315,9 @@ mod tests {
     async fn what_goes_through_is_counted_while_it_goes() {
         let (mut client, near) = connected().await;
         let (far, mut server) = connected().await;
-        let (all_up, all_down) = (AtomicU64::new(7), AtomicU64::new(0));
-        let tunnel =
-            carry(near.into(), Early::default(), far.into(), Terms { all_up: &all_up, all_down: &all_down, ..usual() });
+        let (all_up, all_down, its_down) = (AtomicU64::new(7), AtomicU64::new(7), AtomicU64::new(0));
+        let terms = Terms { all_up: &all_up, all_down: &all_down, down: &its_down, ..usual() };
+        let tunnel = carry(near.into(), Early::default(), far.into(), terms);
         let talk = async {
             client.write_all(b"question").await.unwrap();
             let mut question = [0; 8];
@@ -322,7 +329,7 @@ mod tests {
             _ = tunnel => panic!("it is still open"),
             () = talk => {}
         }
-        assert_eq!((all_up.into_inner(), all_down.into_inner()), (15, 6));
+        assert_eq!((all_up.into_inner(), all_down.into_inner(), its_down.into_inner()), (15, 13, 6));
     }
 
     /// Tunnels of one client that move more than it may have, each with an idle limit shorter than its waits.

@@ -111,7 +111,7 @@ async fn plain(
     match site {
         Some(site) => {
             let visit = visit(&guest, site, false);
-            Box::pin(serve_site(shared, visit, Prefixed::new(first.bytes, client), false)).await;
+            Box::pin(serve_site(shared, visit, None, Prefixed::new(first.bytes, client), false)).await;
         }
         None => go_on(shared, guest, target, peer, client, first).await,
     }
@@ -128,15 +128,14 @@ async fn go_on(
     match decide(&shared.settings.sites, &target.host, target.host.ip(), &first) {
         Route::Intercept { site, misdirected } => {
             let visit = visit(&guest, site, misdirected);
-            Box::pin(intercept(shared, visit, Prefixed::new(first.bytes, client))).await;
+            Box::pin(intercept(shared, visit, None, Prefixed::new(first.bytes, client))).await;
         }
         Route::Tunnel => {
             let Some(Way { server, place: _place, noted: _noted }) = dial(&shared, &target, &guest, peer).await else {
                 return;
             };
             let ticket = Ticket::unasked(&shared, guest.address, &target);
-            let carried = tunnel(&shared, &guest, &target, client, first.bytes.freeze(), server).await;
-            ticket.closed(&shared, carried);
+            tunnel(&shared, &guest, &target, client, first.bytes.freeze(), server, &ticket).await;
         }
         Route::Close => debug!(%target, "closed: its first bytes can't be read, and may be meant for one of our hosts"),
     }
