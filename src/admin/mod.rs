@@ -2,12 +2,12 @@
 
 mod decisions;
 mod events;
+mod pac;
 mod page;
 mod reply;
 mod status;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
+pub(crate) use self::pac::Reachable;
 use self::reply::{Answer, PLAIN, text, typed, with_body};
 use crate::name::{Authority, HostName};
 use crate::net::crowd::{Crowd, Seat};
@@ -43,14 +44,14 @@ const PATHS: &str = "/ /status.json /livez /readyz /metrics /decisions /ca.pem /
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     shared: Arc<Shared>,
-    proxies: Arc<[SocketAddr]>,
+    proxies: Arc<[Reachable]>,
     followers: Arc<Semaphore>,
     samples: Arc<Samples>,
     began: Instant,
 }
 
 impl Admin {
-    pub(crate) fn new(shared: Arc<Shared>, proxies: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, proxies: Vec<Reachable>) -> Self {
         let followers = Arc::new(Semaphore::new(events::FOLLOWERS));
         let samples = Arc::<Samples>::default();
         samples.take(&shared.metrics);
@@ -75,7 +76,7 @@ impl Admin {
             "/status.json" => typed("application/json", status::json(self).to_string()),
             "/decisions" => self.decisions(request),
             "/ca.pem" => typed("application/x-pem-file", self.shared.authority.loaded().trusted_pem()),
-            "/proxy.pac" => typed("application/x-ns-proxy-autoconfig", self.pac(request.headers().get(HOST))),
+            "/proxy.pac" => pac::answer(&self.proxies, request.headers().get(HOST)),
             path => page::answer(path).unwrap_or_else(|| text(StatusCode::NOT_FOUND, PATHS)),
         }
     }
@@ -142,19 +143,6 @@ impl Admin {
         let host = host.to_str().ok().and_then(|host| Authority::parse_or(host, 80).ok()).map(|asked| asked.host);
         let is_listed = |host: &HostName| self.shared.settings.admin_hosts.contains(host);
         host.is_some_and(|host| host.ip().is_some() || host.as_str() == "localhost" || is_listed(&host))
-    }
-
-    /// The proxy's addresses; one that stands for all of the machine's is told as the one by which we were asked.
-    fn pac(&self, host: Option<&HeaderValue>) -> String {
-        let asked_at = host.and_then(|host| Authority::parse_or(host.to_str().ok()?, 80).ok()).map(|asked| asked.host);
-        let proxies = self.proxies.iter().map(|address| match &asked_at {
-            Some(host) if address.ip().is_unspecified() => {
-                format!("PROXY {}", Authority { host: host.clone(), port: address.port() })
-            }
-            _ => format!("PROXY {address}"),
-        });
-        let proxies = proxies.collect::<Vec<_>>().join("; ");
-        format!("function FindProxyForURL(url, host) {{ return \"{proxies}\"; }}\n")
     }
 }
 

@@ -1,6 +1,7 @@
 //! The words that all other rooms speak: project names, file names, hosts. Pure: no socket, no clock.
 
 mod candidates;
+pub mod client;
 pub mod destinations;
 pub mod file;
 pub mod host;
@@ -9,6 +10,7 @@ pub mod project;
 mod versions;
 
 pub(crate) use candidates::without_archive;
+pub use client::Client;
 pub use destinations::{Destination, Destinations, Unclear};
 pub use file::{Candidates, FileName};
 pub use host::{Authority, HostName};

@@ -5,6 +5,8 @@ use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::name::Client;
+
 /// Counts what is open. Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
 pub struct Crowd(Arc<Counted>);
@@ -19,14 +21,14 @@ struct Counted {
 #[derive(Debug, Default)]
 struct Open {
     all: usize,
-    of: HashMap<IpAddr, usize>,
+    of: HashMap<Client, usize>,
 }
 
 /// A place among those that are served at once, given back when it is dropped.
 #[derive(Debug)]
 pub struct Seat {
     crowd: Crowd,
-    of: Option<IpAddr>,
+    of: Option<Client>,
 }
 
 /// Why there is no place.
@@ -71,14 +73,15 @@ impl Seat {
     /// # Errors
     /// [`Full::OfOne`].
     pub fn belongs_to(&mut self, address: IpAddr) -> Result<(), Full> {
+        let client = Client::at(address);
         let mut open = self.crowd.open();
-        let of_one = open.of.entry(address).or_default();
+        let of_one = open.of.entry(client).or_default();
         if *of_one >= self.crowd.0.most_of_one {
             return Err(Full::OfOne);
         }
         *of_one += 1;
         drop(open);
-        self.of = Some(address);
+        self.of = Some(client);
         Ok(())
     }
 }
@@ -120,5 +123,17 @@ mod tests {
         assert!(enter(1).is_ok());
         drop((third, other));
         assert!(crowd.open().of.is_empty() && crowd.open().all == 0);
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_are_one_client() {
+        let crowd = Crowd::new(10, 1);
+        let enter = |address: &str| {
+            let mut seat = crowd.enter()?;
+            seat.belongs_to(address.parse().unwrap()).map(|()| seat)
+        };
+        let _first = enter("2001:db8::1").unwrap();
+        assert_eq!(enter("2001:db8::2").unwrap_err(), Full::OfOne);
+        assert!(enter("2001:db8:0:1::1").is_ok());
     }
 }

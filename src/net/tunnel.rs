@@ -1,7 +1,7 @@
 //! Carries bytes between two streams without a look at them, half-closes kept, until both ends are done or idle.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -71,6 +71,8 @@ pub struct Terms<'t> {
     pub all_up: &'t AtomicU64,
     /// Those to the clients.
     pub all_down: &'t AtomicU64,
+    /// This one's to its client, as they go: whoever drops it still knows.
+    pub down: &'t AtomicU64,
 }
 
 /// Carries bytes both ways, `early` ones first, until both directions have ended, one has failed, or nothing has moved
@@ -90,8 +92,8 @@ async fn between<R: Source, W: Sink, S: Source, T: Sink>(
     server: (S, T),
     terms: Terms<'_>,
 ) -> (Carried, io::Result<()>) {
-    let Terms { limits, pace, all_up, all_down } = terms;
-    let (up, down) = (Direction::new(all_up), Direction::new(all_down));
+    let Terms { limits, pace, all_up, all_down, down } = terms;
+    let (up, down) = (Direction::new(all_up, None), Direction::new(all_down, Some(down)));
     let both = async {
         tokio::try_join!(up.copy(early.up, client.0, server.1, pace), down.copy(early.down, server.0, client.1, pace))
     };
@@ -137,14 +139,17 @@ impl Sink for tokio::io::WriteHalf<Stream> {}
 /// One direction of a tunnel: how much it has carried, and whether it has ended (the top bit).
 struct Direction<'t> {
     state: AtomicU64,
+    /// Whether it waits until its client may have more.
+    is_paced: AtomicBool,
     all: &'t AtomicU64,
+    own: Option<&'t AtomicU64>,
 }
 
 const ENDED: u64 = 1 << 63;
 
 impl<'t> Direction<'t> {
-    const fn new(all: &'t AtomicU64) -> Self {
-        Self { state: AtomicU64::new(0), all }
+    const fn new(all: &'t AtomicU64, own: Option<&'t AtomicU64>) -> Self {
+        Self { state: AtomicU64::new(0), is_paced: AtomicBool::new(false), all, own }
     }
 
     async fn copy(
@@ -165,7 +170,9 @@ impl<'t> Direction<'t> {
                 break;
             }
             if let Some(pace) = pace {
+                self.is_paced.store(true, Ordering::Relaxed);
                 pace.spend(length).await;
+                self.is_paced.store(false, Ordering::Relaxed);
             }
         }
         self.state.fetch_or(ENDED, Ordering::Relaxed);
@@ -210,6 +217,9 @@ impl<'t> Direction<'t> {
     fn add(&self, length: usize) {
         self.state.fetch_add(length as u64, Ordering::Relaxed);
         self.all.fetch_add(length as u64, Ordering::Relaxed);
+        if let Some(own) = self.own {
+            own.fetch_add(length as u64, Ordering::Relaxed);
+        }
     }
 
     fn state(&self) -> u64 {
@@ -234,7 +244,9 @@ async fn stands_still(up: &Direction<'_>, down: &Direction<'_>, limits: Limits) 
         // Looking a few times within the limit is cheaper than a timer that is reset by every piece.
         tokio::time::sleep(limit / 8).await;
         let now = (up.state(), down.state());
-        if now != seen {
+        let is_paced = |direction: &Direction<'_>| direction.is_paced.load(Ordering::Relaxed);
+        // Whom we let wait doesn't stand still by itself.
+        if now != seen || is_paced(up) || is_paced(down) {
             (seen, moved) = (now, Instant::now());
         }
     }
@@ -249,9 +261,10 @@ mod tests {
 
     static UP: AtomicU64 = AtomicU64::new(0);
     static DOWN: AtomicU64 = AtomicU64::new(0);
+    static ITS_DOWN: AtomicU64 = AtomicU64::new(0);
 
     fn usual() -> Terms<'static> {
-        Terms { limits: (&config::Limits::default()).into(), pace: None, all_up: &UP, all_down: &DOWN }
+        Terms { limits: (&config::Limits::default()).into(), pace: None, all_up: &UP, all_down: &DOWN, down: &ITS_DOWN }
     }
 
     #[tokio::test]
@@ -302,9 +315,9 @@ mod tests {
     async fn what_goes_through_is_counted_while_it_goes() {
         let (mut client, near) = connected().await;
         let (far, mut server) = connected().await;
-        let (all_up, all_down) = (AtomicU64::new(7), AtomicU64::new(0));
-        let tunnel =
-            carry(near.into(), Early::default(), far.into(), Terms { all_up: &all_up, all_down: &all_down, ..usual() });
+        let (all_up, all_down, its_down) = (AtomicU64::new(7), AtomicU64::new(7), AtomicU64::new(0));
+        let terms = Terms { all_up: &all_up, all_down: &all_down, down: &its_down, ..usual() };
+        let tunnel = carry(near.into(), Early::default(), far.into(), terms);
         let talk = async {
             client.write_all(b"question").await.unwrap();
             let mut question = [0; 8];
@@ -316,7 +329,38 @@ mod tests {
             _ = tunnel => panic!("it is still open"),
             () = talk => {}
         }
-        assert_eq!((all_up.into_inner(), all_down.into_inner()), (15, 6));
+        assert_eq!((all_up.into_inner(), all_down.into_inner(), its_down.into_inner()), (15, 13, 6));
+    }
+
+    /// Tunnels of one client that move more than it may have, each with an idle limit shorter than its waits.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_its_pace_is_not_idle_and_all_go_on() {
+        const TUNNELS: usize = 5;
+        let paces = std::sync::Arc::new(crate::net::pace::Paces::new(20_000));
+        let pace = paces.of([192, 0, 2, 1].into());
+        let limit = Duration::from_secs(2);
+        let limits = Limits { open: limit, half_closed: limit, lifetime: Duration::from_secs(60) };
+        let got: [AtomicU64; TUNNELS] = std::array::from_fn(|_| AtomicU64::new(0));
+        let one = async |got: &AtomicU64| {
+            let (mut client, near) = tokio::io::duplex(64 * 1024);
+            let (far, mut server) = tokio::io::duplex(64 * 1024);
+            let terms = Terms { limits, pace: pace.as_ref(), ..usual() };
+            let tunnel = carry(Stream::layered(near), Early::default(), Stream::layered(far), terms);
+            let sending = async { while server.write_all(&[0; 4096]).await.is_ok() {} };
+            let receiving = async {
+                let mut some = vec![0; 64 * 1024];
+                while let Ok(length @ 1..) = client.read(&mut some).await {
+                    got.fetch_add(length as u64, Ordering::Relaxed);
+                }
+            };
+            tokio::join!(tunnel, sending, receiving).0.1
+        };
+        let [a, b, c, d, e] = &got;
+        let all = async { tokio::join!(one(a), one(b), one(c), one(d), one(e)) };
+        let ended = tokio::time::timeout(Duration::from_secs(45), all).await;
+        assert!(ended.is_err(), "one was cut: {ended:?}");
+        let got = got.map(AtomicU64::into_inner);
+        assert!(got.iter().all(|got| (100_000..400_000).contains(got)), "{got:?}");
     }
 
     #[tokio::test(start_paused = true)]

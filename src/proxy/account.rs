@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use time::OffsetDateTime;
 
 use super::Shared;
 use super::body::{Body, BrokenOff};
+use super::connection::UnderWay;
 use super::exchange::request_id;
 use super::reply;
 use crate::name::{Authority, HostName};
@@ -34,13 +36,18 @@ pub(super) struct Entry {
     id: Option<String>,
     is_connect: bool,
     pace: Option<Pace>,
+    under_way: Option<UnderWay>,
 }
 
-/// What the log is to say of a tunnel when it ends; made of the request that opens it.
-#[derive(Clone, Debug)]
+/// What a CONNECT has opened. Its line in the log is written when this is dropped, however it comes to its end.
+#[derive(Debug)]
 pub(super) struct Ticket {
+    shared: Arc<Shared>,
+    /// `None` if no access log is kept.
     began: Option<Began>,
     id: String,
+    carried: AtomicU64,
+    has_requests: AtomicBool,
 }
 
 impl Entry {
@@ -54,7 +61,12 @@ impl Entry {
         let is_connect = request.method() == Method::CONNECT;
         let began = shared.access.is_kept().then(|| began(client, host, request));
         let pace = shared.paces.of(client);
-        Self { shared: Arc::clone(shared), began, id: is_connect.then(request_id), is_connect, pace }
+        Self { shared: Arc::clone(shared), began, id: is_connect.then(request_id), is_connect, pace, under_way: None }
+    }
+
+    /// Keeps `under_way` to the end of the answer.
+    pub(super) fn keeps(&mut self, under_way: UnderWay) {
+        self.under_way = Some(under_way);
     }
 
     /// Notes whose request it is.
@@ -64,9 +76,9 @@ impl Entry {
         }
     }
 
-    /// What to write of the tunnel that it opens.
+    /// What to write of the tunnel that it opens. From now on its answer has to be a 200.
     pub(super) fn ticket(&self) -> Ticket {
-        Ticket { began: self.began.clone(), id: self.id.clone().unwrap_or_default() }
+        Ticket::new(&self.shared, self.began.clone(), self.id.clone().unwrap_or_default())
     }
 
     /// The answer, counted as it goes out.
@@ -97,15 +109,15 @@ impl Entry {
             Passage::Forward => Some(self.shared.metrics.carried.forwarded.down.clone()),
             Passage::Tunnel | Passage::Refused => None,
         };
-        let pace = self.pace.take();
-        response.map(|inner| Counted { inner, counter, sent: 0, ending, pace, waiting: None })
+        let (pace, under_way) = (self.pace.take(), self.under_way.take());
+        response.map(|inner| Counted { inner, counter, sent: 0, ending, pace, waiting: None, _under_way: under_way })
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(began) = self.began.take() {
-            let request_id = self.id.take().unwrap_or_default();
+            let request_id = self.id.take().unwrap_or_else(request_id);
             let kind = if began.scheme == "https://" { Passage::Intercepted } else { Passage::Refused };
             let ended = Ended { request_id, kind, status: LEFT, decision: None, rule: None, bytes: 0 };
             self.shared.access.record(began, ended);
@@ -114,8 +126,13 @@ impl Drop for Entry {
 }
 
 impl Ticket {
+    fn new(shared: &Arc<Shared>, began: Option<Began>, id: String) -> Self {
+        let (carried, has_requests) = Default::default();
+        Self { shared: Arc::clone(shared), began, id, carried, has_requests }
+    }
+
     /// What to write of a tunnel for which nobody asked: a firewall turned it here.
-    pub(super) fn unasked(shared: &Shared, client: IpAddr, to: &Authority) -> Self {
+    pub(super) fn unasked(shared: &Arc<Shared>, client: IpAddr, to: &Authority) -> Self {
         let began = shared.access.is_kept().then(|| Began {
             at: OffsetDateTime::now_utc(),
             clock: Instant::now(),
@@ -128,14 +145,29 @@ impl Ticket {
             version: http::Version::default(),
             trace_id: None,
         });
-        Self { began, id: request_id() }
+        Self::new(shared, began, request_id())
     }
 
-    /// Writes the tunnel's line.
-    pub(super) fn closed(self, shared: &Shared, bytes: u64) {
-        if let Some(began) = self.began {
-            let (request_id, kind) = (self.id, Passage::Tunnel);
-            shared.access.record(began, Ended { request_id, kind, status: 200, decision: None, rule: None, bytes });
+    /// The bytes that the client has got, counted as they go: whoever cuts it off still knows.
+    pub(super) const fn carried(&self) -> &AtomicU64 {
+        &self.carried
+    }
+
+    /// Notes that requests are seen in it, each of which has a line: it needs none itself.
+    pub(super) fn has_request(&self) {
+        self.has_requests.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(began) = self.began.take()
+            && !*self.has_requests.get_mut()
+        {
+            let (request_id, kind) = (std::mem::take(&mut self.id), Passage::Tunnel);
+            let bytes = *self.carried.get_mut();
+            let ended = Ended { request_id, kind, status: 200, decision: None, rule: None, bytes };
+            self.shared.access.record(began, ended);
         }
     }
 }
@@ -188,6 +220,7 @@ pub(super) struct Counted<B> {
     pace: Option<Pace>,
     /// Until it may have more.
     waiting: Option<Pause>,
+    _under_way: Option<UnderWay>,
 }
 
 type Pause = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
@@ -197,7 +230,8 @@ pub(super) fn counted(inner: Body, counter: &Counter) -> Body {
     if inner.is_end_stream() {
         return inner;
     }
-    Counted { inner, counter: Some(counter.clone()), sent: 0, ending: None, pace: None, waiting: None }.boxed()
+    let counter = Some(counter.clone());
+    Counted { inner, counter, sent: 0, ending: None, pace: None, waiting: None, _under_way: None }.boxed()
 }
 
 impl<B: HttpBody<Data = Bytes, Error = BrokenOff> + Unpin> HttpBody for Counted<B> {

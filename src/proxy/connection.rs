@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::Limits;
 use crate::tasks::Tasks;
@@ -57,16 +58,33 @@ pub(super) fn http2_builder(tasks: &Tasks, limits: &Limits) -> http2::Builder<Ta
     builder
 }
 
-/// How many requests have come on a connection.
+/// How many requests have come on a connection, and how many are under way.
+#[derive(Debug)]
 pub(super) struct Progress {
     count: AtomicU64,
     most: u64,
     enough: Notify,
+    /// Only counted over HTTP/2: see [`UnderWay`].
+    under_way: AtomicU64,
+    began: Instant,
+    /// When the last request ended, in milliseconds after `began`.
+    rested: AtomicU64,
 }
+
+/// A request under way, until its answer has ended or nobody wants it any more.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<Progress>);
 
 impl Progress {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { count: AtomicU64::new(0), most: limits.requests_per_connection, enough: Notify::new() }
+        Self {
+            count: AtomicU64::new(0),
+            most: limits.requests_per_connection,
+            enough: Notify::new(),
+            under_way: AtomicU64::new(0),
+            began: Instant::now(),
+            rested: AtomicU64::new(0),
+        }
     }
 
     /// Counts a request; whether it is the last one.
@@ -81,31 +99,77 @@ impl Progress {
     fn has_begun(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 0
     }
+
+    /// Completes when no request has been under way for as long as `limit`, from now on at the earliest; never without one.
+    async fn idles(&self, limit: Option<Duration>) {
+        let Some(limit) = limit else { return std::future::pending().await };
+        let now = self.began.elapsed();
+        loop {
+            // Looking again when it can be is cheaper than a timer that is reset by every request.
+            let left = if self.under_way.load(Ordering::Acquire) > 0 {
+                limit
+            } else {
+                let rested = now.max(Duration::from_millis(self.rested.load(Ordering::Relaxed)));
+                limit.saturating_sub(self.began.elapsed().saturating_sub(rested))
+            };
+            if left.is_zero() {
+                return;
+            }
+            sleep(left).await;
+        }
+    }
+}
+
+impl UnderWay {
+    pub(super) fn begin(progress: &Arc<Progress>) -> Self {
+        progress.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(progress))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let now = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.rested.store(now, Ordering::Relaxed);
+        self.0.under_way.fetch_sub(1, Ordering::Release);
+    }
 }
 
 /// Drives a connection to its end; once the proxy drains, or enough requests have come, to the end of those that run. One
-/// of which no request has come yet gets a moment for its first: whoever has just been let in is not turned away.
+/// of which no request has come yet gets a moment for its first: whoever has just been let in is not turned away. One on
+/// which no request is under way for as long as `idle` ends, too; `None` if its client doesn't let it.
 pub(super) async fn drained<C: Future>(
     connection: C,
     tasks: &Tasks,
     progress: &Progress,
+    idle: Option<Duration>,
     shut_down: impl FnOnce(Pin<&mut C>),
-) -> C::Output {
+) -> Option<C::Output> {
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
+    let is_idle = tokio::select! {
         // What has come is read before: hyper closes what it has read nothing of.
         biased;
-        outcome = connection.as_mut() => return outcome,
-        () = tasks.draining() => {}
-        () = progress.enough.notified() => {}
+        outcome = connection.as_mut() => return Some(outcome),
+        () = tasks.draining() => false,
+        () = progress.enough.notified() => false,
+        () = progress.idles(idle) => true,
+    };
+    if is_idle {
+        shut_down(connection.as_mut());
+        // A request that has crossed our farewell is still answered.
+        return tokio::select! {
+            biased;
+            outcome = connection.as_mut() => Some(outcome),
+            () = progress.idles(idle) => None,
+        };
     }
     if !progress.has_begun()
         && let Ok(outcome) = timeout(FIRST_REQUEST, connection.as_mut()).await
     {
-        return outcome;
+        return Some(outcome);
     }
     shut_down(connection.as_mut());
-    connection.await
+    Some(connection.await)
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {

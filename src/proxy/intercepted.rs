@@ -13,8 +13,8 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 use super::Shared;
-use super::account::Entry;
-use super::connection::{Progress, drained, http1_builder, http2_builder, read_preface};
+use super::account::{Entry, Ticket};
+use super::connection::{Progress, UnderWay, drained, http1_builder, http2_builder, read_preface};
 use super::exchange::{self, Visit};
 use super::reply::closing;
 use super::serve::looped;
@@ -22,8 +22,9 @@ use crate::net::deadline::WriteDeadline;
 use crate::net::prefixed::Prefixed;
 use crate::net::stream::Stream;
 
-/// Ends the client's TLS with a leaf of our own, and serves the requests in it.
-pub(super) async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixed<Stream>) {
+/// Ends the client's TLS with a leaf of our own, and serves the requests in it. Where a CONNECT led here, it has a line in
+/// the log if no request has.
+pub(super) async fn intercept(shared: Arc<Shared>, visit: Visit, ticket: Option<Ticket>, client: Prefixed<Stream>) {
     let config: Arc<ServerConfig> = match shared.leaves.server_config(&visit.site.host) {
         Ok(config) => config,
         Err(error) => return warn!(host = %visit.site.host, %error, "no certificate for an intercepted host"),
@@ -31,7 +32,7 @@ pub(super) async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixe
     match timeout(shared.settings.limits.opening, TlsAcceptor::from(config).accept(client)).await {
         Ok(Ok(stream)) => {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            serve_site(shared, visit, stream, h2).await;
+            serve_site(shared, visit, ticket, stream, h2).await;
         }
         Ok(Err(error)) => {
             // An alert at this point nearly always says that the client does not trust the authority.
@@ -42,7 +43,7 @@ pub(super) async fn intercept(shared: Arc<Shared>, visit: Visit, client: Prefixe
 }
 
 /// Serves the requests to one of our hosts, in `stream`.
-pub(super) async fn serve_site<S>(shared: Arc<Shared>, visit: Visit, stream: S, h2: bool)
+pub(super) async fn serve_site<S>(shared: Arc<Shared>, visit: Visit, ticket: Option<Ticket>, stream: S, h2: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -55,7 +56,13 @@ where
         // Over HTTP/2 it is told by GOAWAY.
         let is_last = progressing.another() && !h2;
         let (shared, visit) = (Arc::clone(&shared), visit.clone());
+        if let Some(ticket) = &ticket {
+            ticket.has_request();
+        }
         let mut entry = Entry::begin(&shared, client, Some(&visit.site.host), &request);
+        if h2 {
+            entry.keeps(UnderWay::begin(&progressing));
+        }
         if let Some(user) = &visit.user {
             entry.belongs_to(user);
         }
@@ -75,12 +82,14 @@ where
         let Ok(Ok(preface)) = timeout(limits.opening, read_preface(&mut stream)).await else { return };
         let stream = TokioIo::new(Prefixed::new(preface, stream));
         let connection = http2_builder(&tasks, &limits).serve_connection(stream, service);
-        drained(connection, &tasks, &progress, |connection| connection.graceful_shutdown()).await
+        let idle = Some(limits.idle);
+        drained(connection, &tasks, &progress, idle, |connection| connection.graceful_shutdown()).await
     } else {
         let connection = http1_builder(&limits).serve_connection(TokioIo::new(stream), service);
-        drained(connection, &tasks, &progress, |connection| connection.graceful_shutdown()).await
+        // Idle it may be for as long as a head may take: hyper sees to that.
+        drained(connection, &tasks, &progress, None, |connection| connection.graceful_shutdown()).await
     };
-    if let Err(error) = outcome {
+    if let Some(Err(error)) = outcome {
         debug!(%client, %error, "an intercepted connection ended");
     }
 }

@@ -284,11 +284,15 @@ impl Proxy {
         crate::claimed::watch::start(&shared);
         succession::start(&shared, seen, bundle.clone());
         shared.tasks.spawn_until_abort(entrance::follow(listeners.iter().map(|(_, one)| Arc::clone(one)).collect()));
+        let reachable = |(listener, entrance): &(Listener, Arc<Entrance>)| {
+            crate::admin::Reachable::of(listener.address(), &entrance.settings)
+        };
+        let reachable: Vec<_> = listeners.iter().filter_map(reachable).collect();
         for (listener, entrance) in listeners {
             shared.tasks.spawn(entrance::accept_all(listener, entrance, Arc::clone(&shared), crowd.clone()));
         }
         for listener in admins {
-            let serving = crate::admin::Admin::new(Arc::clone(&shared), addresses.clone());
+            let serving = crate::admin::Admin::new(Arc::clone(&shared), reachable.clone());
             shared.tasks.spawn_until_abort(crate::admin::accept_all(listener, serving));
         }
         Ok(Self { shared, addresses, admin: admin_address, ca, bundle })

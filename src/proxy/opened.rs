@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
-use super::account::Ticket;
+use super::account::{Entry, Ticket};
 use super::body::{Body, empty};
 use super::connect::{Route, decide};
 use super::exchange::Visit;
@@ -41,7 +41,7 @@ pub(super) async fn connect(
     shared: Arc<Shared>,
     guest: Arc<Guest>,
     user: Option<Arc<str>>,
-    ticket: Ticket,
+    entry: &Entry,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let target: Authority = match request.uri().authority().map(|authority| authority.as_str().parse()) {
@@ -67,7 +67,7 @@ pub(super) async fn connect(
             Err(error) => return unreachable(&shared, &error),
         }
     };
-    let tasks = shared.tasks.clone();
+    let (tasks, ticket) = (shared.tasks.clone(), entry.ticket());
     tasks.spawn(async move {
         match hyper::upgrade::on(request)
             .await
@@ -91,7 +91,7 @@ fn unreachable(shared: &Shared, error: &DialError) -> Response<Body> {
     closing(reply::bad_request(error.status(), error.reason(), &error.to_string()))
 }
 
-/// Whose a connection is, and where that is to be written when it ends.
+/// Whose a connection is, and what is written of it when it ends.
 #[derive(Debug)]
 struct Whose {
     user: Option<Arc<str>>,
@@ -135,11 +135,10 @@ async fn opened(
             let port = if site.host == target.host { target.port } else { 443 };
             let visit = Visit { client: guest.address, user: whose.user, site, port, misdirected };
             // Aside: a tunnel, of which there are thousands, must not have the room of it.
-            Box::pin(intercept(shared, visit, Prefixed::new(up, client))).await;
+            Box::pin(intercept(shared, visit, Some(whose.ticket), Prefixed::new(up, client))).await;
         }
         (Route::Tunnel, Some(server)) => {
-            let carried = tunnel(&shared, &guest, &target, client, up, server).await;
-            whose.ticket.closed(&shared, carried);
+            tunnel(&shared, &guest, &target, client, up, server, &whose.ticket).await;
         }
         (Route::Tunnel, None) | (Route::Close, _) => {
             debug!(host = %target.host, "closed: nothing but TLS is spoken with an intercepted host");
@@ -164,7 +163,7 @@ pub(super) async fn server_speaks_first(
     }
 }
 
-/// Gives the bytes that the client got.
+/// Carries what is said between a client and a server, to the end.
 pub(super) async fn tunnel(
     shared: &Shared,
     guest: &Guest,
@@ -172,7 +171,8 @@ pub(super) async fn tunnel(
     client: Stream,
     up: Bytes,
     server: Opened,
-) -> u64 {
+    ticket: &Ticket,
+) {
     if let Some(mirror) = known_mirror(&target.host) {
         let (host, advice) = (&target.host, "name it under [[intercept]] as a mirror to protect names there, too");
         info!(%host, index = mirror.index, advice, "a public mirror of PyPI is tunnelled, so nothing is hidden on it");
@@ -186,9 +186,9 @@ pub(super) async fn tunnel(
         pace: pace.as_ref(),
         all_up: all.up.inner(),
         all_down: all.down.inner(),
+        down: ticket.carried(),
     };
     let (carried, end) = carry(client, early, server.stream, terms).await;
     shared.metrics.tunnels.dec();
     debug!(host = %target.host, port = target.port, up = carried.up, down = carried.down, ?end, "tunnel closed");
-    carried.down
 }

@@ -92,8 +92,9 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
     });
     let connection =
         http1_builder(limits).serve_connection(TokioIo::new(WriteDeadline::new(stream)), service).with_upgrades();
-    let outcome = drained(connection, &shared.tasks, &progress, |connection| connection.graceful_shutdown()).await;
-    if let Err(error) = outcome {
+    let outcome =
+        drained(connection, &shared.tasks, &progress, None, |connection| connection.graceful_shutdown()).await;
+    if let Some(Err(error)) = outcome {
         debug!(client = %address, %error, "the client's connection ended");
     }
 }
@@ -182,7 +183,7 @@ async fn receive(
         },
     };
     if is_connect {
-        return connect(shared, guest, user, entry.ticket(), request).await;
+        return connect(shared, guest, user, entry, request).await;
     }
     match Authority::parse_or(request.uri().authority().map_or("", |authority| authority.as_str()), 443) {
         Ok(target) => match site_of(&shared.settings.sites, &target.host) {

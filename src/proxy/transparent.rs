@@ -147,7 +147,7 @@ impl Turned {
                 drop(way);
                 let visit = self.visit(site, false);
                 let client = Prefixed::new(first.bytes, client);
-                Box::pin(serve_site(Arc::clone(&self.shared), visit, client, false)).await;
+                Box::pin(serve_site(Arc::clone(&self.shared), visit, None, client, false)).await;
             }
             None => self.go_on(client, first, way).await,
         }
@@ -159,7 +159,7 @@ impl Turned {
             Route::Intercept { site, misdirected } => {
                 drop(way);
                 let visit = self.visit(site, misdirected);
-                Box::pin(intercept(Arc::clone(&self.shared), visit, Prefixed::new(first.bytes, client))).await;
+                Box::pin(intercept(Arc::clone(&self.shared), visit, None, Prefixed::new(first.bytes, client))).await;
             }
             Route::Tunnel if self.is_denied(&first) => {}
             Route::Tunnel => {
@@ -196,8 +196,7 @@ impl Turned {
 
     async fn tunnel(&self, client: Stream, up: BytesMut, way: Way<'_>) {
         let ticket = Ticket::unasked(&self.shared, self.guest.address, &self.target);
-        let carried = tunnel(&self.shared, &self.guest, &self.target, client, up.freeze(), way.server).await;
-        ticket.closed(&self.shared, carried);
+        tunnel(&self.shared, &self.guest, &self.target, client, up.freeze(), way.server, &ticket).await;
     }
 
     fn visit(&self, site: Site, misdirected: bool) -> Visit {

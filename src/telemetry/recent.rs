@@ -102,9 +102,9 @@ impl Default for Recent {
 impl Recent {
     /// Keeps a decision, and tells who follows.
     pub(crate) fn add(&self, decision: Arc<Decision>) {
-        let minute = self.minute();
         let mut lately = self.lately();
-        lately.count(minute, &decision);
+        // Under the lock: whoever gets it later comes from no earlier minute.
+        lately.count(self.minute(), &decision);
         lately.count += 1;
         let numbered = Arc::new(Numbered { id: Id { era: self.era, number: lately.count }, decision });
         if lately.last.len() == KEPT {
@@ -136,18 +136,20 @@ impl Recent {
 
     /// What was decided within the last hour.
     pub(crate) fn hour(&self) -> Hour {
+        let lately = self.lately();
         let now = self.minute();
         let mut hour = Hour { counts: Vec::new(), minutes: vec![[0; 5]; MINUTES as usize] };
         let mut counts: HashMap<About, u64> = HashMap::new();
-        for minute in self.lately().minutes.iter().filter(|minute| now - minute.at < MINUTES) {
+        for minute in lately.minutes.iter().filter(|minute| now.saturating_sub(minute.at) < MINUTES) {
             for (about, count) in &minute.counts {
                 *counts.entry(about.clone()).or_default() += count;
             }
-            let place = (MINUTES - 1 - (now - minute.at)) as usize;
+            let place = (MINUTES - 1 - now.saturating_sub(minute.at)) as usize;
             if let Some(place) = hour.minutes.get_mut(place) {
                 *place = minute.by_outcome;
             }
         }
+        drop(lately);
         hour.counts = counts.into_iter().collect();
         let audited = |about: &About| about.outcome == Outcome::Allowed;
         hour.counts.sort_by(|(one, ones), (other, others)| {
@@ -169,7 +171,7 @@ impl Lately {
     fn count(&mut self, at: u64, decision: &Decision) {
         if self.minutes.back().is_none_or(|minute| minute.at != at) {
             self.minutes.push_back(Minute { at, ..Minute::default() });
-            self.minutes.retain(|minute| at - minute.at < MINUTES);
+            self.minutes.retain(|minute| at.saturating_sub(minute.at) < MINUTES);
         }
         let Some(minute) = self.minutes.back_mut() else { return };
         if let Some(count) = minute.by_outcome.get_mut(decision.decision as usize) {
@@ -268,5 +270,14 @@ mod tests {
         let mut lately = recent.lately();
         lately.count(MINUTES + 5, &decision(Outcome::Refused, "late"));
         assert_eq!(lately.minutes.len(), 1, "what is older than an hour is gone");
+    }
+
+    #[test]
+    fn what_was_counted_a_minute_ahead_does_no_harm() {
+        let recent = Recent::default();
+        recent.lately().count(recent.minute() + 1, &decision(Outcome::Hidden, "ahead"));
+        assert_eq!(recent.hour().minutes.last().unwrap()[Outcome::Hidden as usize], 1);
+        add(&recent, "behind");
+        assert_eq!(recent.hour().counts.len(), 2);
     }
 }

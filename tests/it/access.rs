@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::admin::with_admin;
-use crate::world::{Ask, JSON, RULES, World, pypi};
+use crate::world::{Ask, JSON, RULES, World, echo, pypi, trusting};
 
 async fn world(path: &Path, format: AccessFormat) -> World {
     World::adjusted(pypi(), RULES, |settings| {
@@ -174,6 +174,55 @@ async fn who_leaves_early_is_told_of_too() {
     tls.flush().await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     drop(tls);
-    assert_eq!(lines_of_json(&path, 1).await[0]["status"], 499);
+    let line = lines_of_json(&path, 1).await.remove(0);
+    assert_eq!(line["status"], 499);
+    assert!(!line["request_id"].as_str().unwrap().is_empty(), "{line}");
     assert!(TcpStream::connect(world.address()).await.is_ok());
+}
+
+#[tokio::test]
+async fn whatever_becomes_of_a_tunnel_it_has_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.jsonl");
+    let world = World::adjusted(pypi(), RULES, |settings| {
+        settings.access = Some(AccessTo::File(path.clone()));
+        settings.limits.opening = Duration::from_millis(500);
+        settings.drain = Duration::from_millis(300);
+    })
+    .await;
+    // No TLS, none that is finished, not a word, and TLS in which nothing is asked.
+    let mut plain = world.connect("pypi.org:443").await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    assert_eq!(plain.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    let tcp = world.connect("pypi.org:443").await.unwrap();
+    assert!(trusting_nobody().connect("pypi.org".try_into().unwrap(), tcp).await.is_err());
+    let mut silent = world.connect("pypi.org:443").await.unwrap();
+    assert_eq!(silent.read(&mut [0; 8]).await.unwrap_or(0), 0);
+    let unused = world.connect("pypi.org:443").await.unwrap();
+    drop(world.tls(unused, "pypi.org", false).await.unwrap());
+    let told = lines_of_json(&path, 4).await;
+    // One that is cut off when the proxy ends.
+    let mut lasting = world.connect(&echo().await).await.unwrap();
+    lasting.write_all(b"hello").await.unwrap();
+    lasting.read_exact(&mut [0; 5]).await.unwrap();
+    let (_standin, proxy, _folder) = world.into_parts();
+    proxy.stop(std::future::pending()).await;
+    let all = lines_of_json(&path, 5).await;
+    assert_eq!((told.len(), all.len()), (4, 5), "{all:?}");
+    for line in &all {
+        assert_eq!(
+            (&line["method"], &line["kind"], &line["status"]),
+            (&"CONNECT".into(), &"tunnel".into(), &200.into())
+        );
+        assert!(!line["request_id"].as_str().unwrap().is_empty(), "{line}");
+    }
+    assert!(told.iter().all(|line| line["host"] == "pypi.org:443" && line["bytes"] == 0), "{told:?}");
+    assert_eq!(all[4]["bytes"], 5, "what it has carried till then");
+}
+
+/// A client that takes nobody's certificate.
+fn trusting_nobody() -> tokio_rustls::TlsConnector {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let stranger = rcgen::CertificateParams::new(vec!["a".to_owned()]).unwrap().self_signed(&key).unwrap();
+    trusting(stranger.der().clone(), b"http/1.1")
 }

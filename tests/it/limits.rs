@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use namewall::config::Limits;
 use namewall::demo::standin::body::{full, pieces};
 use namewall::demo::{Project, StandIn};
@@ -259,6 +262,44 @@ async fn who_dawdles_is_not_waited_for() {
     // A tunnel to ours in which nothing is said.
     let mut tcp = world.connect("pypi.org:443").await.unwrap();
     assert!(tokio::time::timeout(Duration::from_secs(10), tcp.read_u8()).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn an_h2_connection_idles_no_longer_than_another_and_a_slow_answer_is_not_idle() {
+    let slow = |asked: &namewall::demo::standin::Asked| {
+        let is_slow = asked.target.starts_with("/packages/slow");
+        is_slow.then(|| http::Response::new(pieces(["x"; 8], Duration::from_millis(250))))
+    };
+    let world = World::adjusted(pypi().responder(slow), RULES, |settings| {
+        settings.limits.idle = Duration::from_millis(600);
+    })
+    .await;
+    let open = async |host: &'static str| {
+        let tls = world.tls(world.connect(&format!("{host}:443")).await.unwrap(), host, true).await.unwrap();
+        let io = TokioIo::new(tls);
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), io).await.unwrap();
+        (sender, tokio::spawn(connection))
+    };
+    let (_unused, silent) = open("pypi.org").await;
+    let (mut used, idle) = open("pypi.org").await;
+    let (mut busy, running) = open("files.pythonhosted.org").await;
+    let asked = |url: &str| http::Request::get(url).body(Empty::new()).unwrap();
+    assert_eq!(used.send_request(asked("https://pypi.org/simple/innocent/")).await.unwrap().status(), 200);
+    let file = asked("https://files.pythonhosted.org/packages/slow/innocent-9.0.tar.gz");
+    let answer = busy.send_request(file).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let begun = Instant::now();
+    for connection in [silent, idle] {
+        let ended = tokio::time::timeout(Duration::from_secs(10), connection).await;
+        assert!(ended.is_ok_and(|ended| ended.is_ok()), "it is told to go");
+    }
+    assert!(begun.elapsed() < Duration::from_millis(1900), "{:?}", begun.elapsed());
+    assert!(!running.is_finished(), "{:?}", begun.elapsed());
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body.len(), 8, "to its end, which takes longer than it may idle");
+    assert!(begun.elapsed() > Duration::from_millis(1200), "{:?}", begun.elapsed());
+    assert!(tokio::time::timeout(Duration::from_secs(10), running).await.is_ok(), "then it idles");
 }
 
 #[tokio::test]

@@ -296,3 +296,24 @@ fn a_table_of_a_listener_is_read_whole() {
     assert!(third.transparent && third.allow == networks(&["10.2.0.0/16"]) && third.tls.is_none());
     assert_eq!(settings.proxies().count(), 0, "none of them is for clients that know of nothing but an address");
 }
+
+#[tokio::test]
+async fn the_pac_file_names_what_clients_can_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = ListenerSettings { tls: Some(identity(folder.path())), ..listener() };
+    let balanced = ListenerSettings { balancers: networks(&["10.0.0.0/8"]), ..listener() };
+    let with = async |listeners: Vec<ListenerSettings>| {
+        World::adjusted(pypi(), RULES, |settings| {
+            settings.admin = Some("127.0.0.1:0".parse().unwrap());
+            settings.listeners = listeners;
+        })
+        .await
+    };
+    let world = with(vec![listener(), tls, balanced.clone()]).await;
+    let pac = world.admin("/proxy.pac").await;
+    let [plain, tls, balancer] = world.proxy.addresses() else { panic!("three") };
+    assert!(pac.starts_with("HTTP/1.1 200") && pac.contains(&format!("\"PROXY {plain}; HTTPS {tls}\"")), "{pac}");
+    assert!(!pac.contains(&balancer.to_string()), "{pac}");
+    let pac = with(vec![balanced]).await.admin("/proxy.pac").await;
+    assert!(pac.starts_with("HTTP/1.1 404") && pac.contains("load balancers"), "{pac}");
+}

@@ -319,3 +319,15 @@ async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
     })
     .await
 }
+
+#[tokio::test]
+async fn many_users_behind_one_address_are_not_taken_for_guessers() {
+    let all = (0..40).map(|number| (format!("user-{number}"), format!("secret-{number}")));
+    let all: Vec<_> = all.collect();
+    let lines = all.iter().map(|(name, password)| format!("{name}:{}\n", bcrypt::hash(password, 4).unwrap()));
+    let world = World::of_users(pypi(), &lines.collect::<String>(), RULES).await;
+    let fields: Vec<_> = all.iter().map(|(name, password)| proxy_authorization(name, password)).collect();
+    let served = futures(fields.iter().map(|said| world.connect_with("pypi.org:443", said))).await;
+    let refused: Vec<_> = served.iter().filter_map(|served| served.as_ref().err()).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+}
