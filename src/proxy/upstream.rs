@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::body::Body;
+use super::body::{Body, BrokenOff};
 use crate::config::{Exits, Parent};
 use crate::name::Authority;
 use crate::name::host::InvalidHost;
@@ -108,6 +108,8 @@ pub(crate) enum UpstreamError {
     Timeout(Duration),
     #[error("the upstream server's answer is not HTTP: {0}")]
     Protocol(String),
+    #[error("the request broke off: {0}")]
+    Client(String),
 }
 
 impl UpstreamError {
@@ -119,6 +121,7 @@ impl UpstreamError {
             Self::Loop(_) => "loop",
             Self::Refused(_) => "destination-refused",
             Self::Protocol(_) => "upstream-protocol",
+            Self::Client(_) => "request-broke-off",
         }
     }
 
@@ -128,6 +131,7 @@ impl UpstreamError {
             Self::Timeout(_) | Self::Late(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Loop(_) => StatusCode::LOOP_DETECTED,
             Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Unverified(_) | Self::Unreachable(_) | Self::Protocol(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -257,6 +261,10 @@ fn classify(error: &(dyn Error + 'static)) -> UpstreamError {
         if let Some(dial) = error.downcast_ref::<DialError>() {
             return dial.into();
         }
+        // No answer's body has been read here: it is the request's.
+        if let Some(broken) = error.downcast_ref::<BrokenOff>() {
+            return UpstreamError::Client(broken.to_string());
+        }
         if let Some(http) = error.downcast_ref::<hyper::Error>()
             && (http.is_parse() || http.is_incomplete_message())
         {
@@ -376,5 +384,18 @@ impl Write for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_broke_off_is_its_clients_fault() {
+        let error = classify(&io::Error::other(BrokenOff::new("nothing came")));
+        assert!(matches!(error, UpstreamError::Unreachable(_)), "an I/O error's own cause is no request's");
+        let error = classify(&BrokenOff::new("nothing came"));
+        assert_eq!((error.status(), error.reason()), (StatusCode::BAD_REQUEST, "request-broke-off"));
     }
 }
