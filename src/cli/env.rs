@@ -1,10 +1,12 @@
 //! `namewall env`: the variables which point every client at a running proxy, and what takes them back.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::output::Console;
 use super::{Common, Failure, Outcome, tell_of_own};
 use crate::clients::env::{Format, Own, Target, prepare, print, print_undone, remembered, undone};
+use crate::config::Settings;
 use crate::config::environment::Environment;
 use crate::files::folder_of;
 use crate::shown::without_secrets;
@@ -16,7 +18,7 @@ pub(super) struct Arguments {
     /// For which reader
     #[arg(long, value_name = "FORMAT", default_value = "sh")]
     format: Format,
-    /// The proxy's URL [default: http:// and the config's first address]
+    /// The proxy's URL [default: the config's first address that clients use themselves]
     #[arg(long, value_name = "URL", conflicts_with = "unset")]
     proxy: Option<String>,
     /// Print what puts everything back as it was before: eval "$(namewall env --unset)"
@@ -40,15 +42,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         return Ok(Outcome::Fine);
     }
     let settings = common.settings()?;
-    let proxy = match (&arguments.proxy, settings.proxies().next()) {
-        (Some(proxy), _) => checked(proxy)?,
-        (None, Some(address)) if address.ip().is_unspecified() => {
-            let hint =
-                format!("the proxy listens on all addresses ({address}): say which one clients use with --proxy");
-            return Err(Failure::Usage(hint));
-        }
-        (None, Some(address)) => format!("http://{address}"),
-        (None, None) => return Err(Failure::Usage("the config has no listen address; name one with --proxy".into())),
+    let proxy = match &arguments.proxy {
+        Some(proxy) => checked(proxy)?,
+        None => configured(&settings, console)?,
     };
     if settings.users.is_some() && !proxy.contains('@') {
         console.error(
@@ -83,6 +79,38 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     }
     console.text(&print(&prepared.variables, arguments.format))?;
     Ok(Outcome::Fine)
+}
+
+/// The URL of a listener that clients can use as they are, one in the clear first: not every client speaks TLS to a proxy.
+fn configured(settings: &Settings, console: &Console) -> Result<String, Failure> {
+    let is_one = |address: &SocketAddr| !address.ip().is_unspecified();
+    if let Some(address) = settings.proxies().find(is_one) {
+        return Ok(format!("http://{address}"));
+    }
+    if let Some(address) = settings.tls_proxies().find(is_one) {
+        console.error(format_args!(
+            "namewall: the proxy speaks TLS: its certificate has to be valid for {}; otherwise say a name that it is valid \
+             for, with --proxy https://HOST:{}",
+            address.ip(),
+            address.port()
+        ));
+        return Ok(format!("https://{address}"));
+    }
+    let hint = match (settings.proxies().next(), settings.tls_proxies().next()) {
+        (Some(address), _) => {
+            format!("the proxy listens on all addresses ({address}): say which one clients use with --proxy")
+        }
+        (None, Some(address)) => format!(
+            "the proxy listens on all addresses ({address}), with TLS: say by which name of its certificate clients find it, \
+             with --proxy https://HOST:{}",
+            address.port()
+        ),
+        (None, None) => "no listener of the config has an address that clients use themselves: they come by a load balancer \
+                         (`proxy-protocol`), by a firewall (`transparent`), or by a socket of systemd's; say what they are to \
+                         use with --proxy http://HOST:PORT"
+            .to_owned(),
+    };
+    Err(Failure::Usage(hint))
 }
 
 fn is_readable(path: &Path) -> bool {

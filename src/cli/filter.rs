@@ -45,7 +45,9 @@ enum Kind {
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
-    let whole = asserted_policy(&common.settings()?)?;
+    let settings = common.settings()?;
+    let whole = asserted_policy(&settings)?;
+    arguments.asker.tell_of_stranger(&settings, console);
     let narrowed = arguments.asker.narrowed(&whole);
     let policy = narrowed.as_ref().unwrap_or(&whole);
     if let Some(found) = arguments.project.as_ref().and_then(|p| policy.judge(Subject::Project(p.as_name())).protected)

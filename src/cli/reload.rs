@@ -188,7 +188,11 @@ impl<'p> Keeper<'p> {
 }
 
 fn load(overrides: &Overrides, running: &Settings, today: Date) -> Result<(Settings, Policy), Failure> {
-    let settings = Settings::load(overrides)?;
+    let mut settings = Settings::load(overrides)?;
+    // As at the start, or the limits would seem to have changed.
+    if let Some(files) = service::open_files() {
+        settings.limits.fit_into(files);
+    }
     settings.knows_users().map_err(|unreadable| Failure::Usage(unreadable.to_string()))?;
     if let Some(doubt) = doubt(&settings, running) {
         return Err(Failure::Usage(doubt));

@@ -1,6 +1,7 @@
 //! `namewall serve`: the long-running proxy, until SIGTERM or SIGINT; a second one ends it at once.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> Result<Outcome, Failure> {
+    if let Some(path) = &arguments.ready_file {
+        withdraw(path);
+    }
     let overrides = Overrides { listen: arguments.listen, admin: arguments.admin, ..common.overrides() };
     let mut settings = Settings::load(&overrides)?;
     let bundle = settings.ca.public_files().1;
@@ -55,7 +59,8 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
         if let Some(path) = &arguments.ready_file {
             announce(path, &proxy).map_err(|cause| StartError::File { path: path.clone(), cause })?;
         }
-        info!(listen = ?proxy.addresses(), admin = ?proxy.admin(), rules, "serving");
+        let listen = listed(proxy.addresses());
+        info!(listen, admin = proxy.admin().map(tracing::field::display), rules, "serving");
         service::tell(Phase::Ready);
         serve_until_stopped(&mut signals, &proxy, reloads).await;
         service::tell(Phase::Stopping);
@@ -66,6 +71,19 @@ pub(super) fn run(arguments: Arguments, common: &Common, console: &Console) -> R
         }
         Ok(Outcome::Fine)
     })
+}
+
+/// The addresses as people write them.
+fn listed(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Takes a ready file away that was left: whoever waits for it waits for us, also when we can't start.
+fn withdraw(path: &Path) {
+    // What is no file of ours, such as a pipe, stays; what can't be removed is told of when it can't be replaced either.
+    if path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let _gone = std::fs::remove_file(path);
+    }
 }
 
 /// No more clients than there are file descriptors for.
@@ -90,6 +108,7 @@ async fn serve_until_stopped(signals: &mut Signals, proxy: &Proxy, reloads: Relo
                 Came::Stop => return,
                 Came::Reload => {
                     proxy.reopen_logs();
+                    proxy.read_certificates();
                     asked.notify_one();
                 }
             },

@@ -64,7 +64,20 @@ pub(super) fn raise_open_files() -> Option<usize> {
     {
         warn!(%error, "the limit of open files can't be raised");
     }
+    open_files()
+}
+
+/// How many files we may open, if there is a limit.
+#[cfg(unix)]
+pub(super) fn open_files() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
     getrlimit(Resource::Nofile).current.and_then(|files| files.try_into().ok())
+}
+
+/// There is no such limit here.
+#[cfg(not(unix))]
+pub(super) fn open_files() -> Option<usize> {
+    None
 }
 
 /// There is no such limit here.

@@ -74,6 +74,8 @@ impl Default for Limits {
 /// hyper takes no less for a head, and browsers send cookies of kilobytes.
 const LEAST_HEAD: u64 = 8 * 1024;
 const MOST_HEAD: u64 = 1024 * 1024;
+/// More of anything is no limit.
+const MOST: i64 = 1 << 30;
 /// Less than that is no download.
 const LEAST_BYTES: u64 = 1024;
 
@@ -118,9 +120,9 @@ pub(super) fn limits(raw: &RawLimits, mistakes: &mut Mistakes<'_>) -> Limits {
 fn count<T: TryFrom<i64>>(written: &Option<Spanned<i64>>, mistakes: &mut Mistakes<'_>) -> Option<T> {
     let written = written.as_ref()?;
     let number = *written.get_ref();
-    let few = T::try_from(number).ok().filter(|_| (1..=1 << 30).contains(&number));
+    let few = T::try_from(number).ok().filter(|_| (1..=MOST).contains(&number));
     if few.is_none() {
-        let help = "write a number from 1 on; leave the key out for the usual limit";
+        let help = format!("write a number from 1 to {MOST}; leave the key out for the usual limit");
         mistakes.report(&written.span(), Wrong::new(format!("`{number}` is not a limit"), help));
     }
     few

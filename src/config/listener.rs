@@ -53,10 +53,10 @@ impl ListenerSettings {
         Self { place, allow, tls: None, balancers: Vec::new(), transparent: false }
     }
 
-    /// Its address, if it is one that clients can be pointed at.
+    /// Its address, if it is one that clients can be pointed at: neither their firewall nor their load balancer.
     #[must_use]
     pub fn proxy_address(&self) -> Option<SocketAddr> {
-        self.place.address().filter(|_| !self.transparent)
+        self.place.address().filter(|_| !self.transparent && self.balancers.is_empty())
     }
 }
 

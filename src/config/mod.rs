@@ -43,6 +43,7 @@ pub use parents::{Parent, Parents, Scheme};
 pub use secret::Secret;
 pub use settings::{AccessFormat, AccessTo, CaSource, LogFormat, Overrides, Settings};
 pub use snippet::{ConfigError, Mistake};
+pub(crate) use users::one_user;
 pub use users::{UnreadableUsers, UsersFile};
 
 #[cfg(test)]

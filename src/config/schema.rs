@@ -175,7 +175,15 @@ fn header(table: &str) -> String {
 /// The one of `known` that `written` was probably meant to be.
 pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let written = written.to_ascii_lowercase();
+    let words = |key: &str| {
+        let mut words: Vec<String> = key.split(['-', '_']).map(str::to_owned).collect();
+        words.sort_unstable();
+        words
+    };
     let likeness = |known: &str| {
+        if words(&written) == words(known) {
+            return 1.0;
+        }
         // The one forgives swapped letters, the other a word that was cut short or goes on.
         strsim::normalized_damerau_levenshtein(&written, known).max(strsim::jaro_winkler(&written, known) - 0.2)
     };
@@ -232,5 +240,10 @@ mod tests {
             assert_eq!(nearest(written, names), meant, "{written}");
         }
         assert_eq!(nearest("address", ["addr", "admin", "allow"]), Some("addr"));
+        assert_eq!(
+            nearest("for-except", ["except", "except-for", "for"]),
+            Some("except-for"),
+            "words in another order"
+        );
     }
 }

@@ -111,6 +111,11 @@ impl Settings {
         self.listeners.iter().filter(|listener| listener.tls.is_none()).filter_map(ListenerSettings::proxy_address)
     }
 
+    /// The same of those who speak TLS: clients that can do so call them `https://` proxies.
+    pub fn tls_proxies(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.iter().filter(|listener| listener.tls.is_some()).filter_map(ListenerSettings::proxy_address)
+    }
+
     /// The intercepted hosts: for which the authority has to be able to sign.
     #[must_use]
     pub fn hosts(&self) -> Vec<HostName> {

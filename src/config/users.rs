@@ -8,6 +8,7 @@ use super::raw::Text;
 use super::snippet::{Mistakes, Wrong};
 use super::value;
 use crate::files;
+use crate::policy::audience::USER;
 use crate::users::Users;
 
 /// A hundred thousand users.
@@ -30,6 +31,15 @@ pub struct UsersFile {
 pub struct UnreadableUsers {
     path: PathBuf,
     cause: Arc<io::Error>,
+}
+
+/// The one user whom `text` names, on the command line: as in the users file, or with the `user:` that the config writes.
+///
+/// # Errors
+/// Why it names nobody, and what to write.
+pub(crate) fn one_user(text: &str) -> Result<String, String> {
+    value::one_user(text.strip_prefix(USER).unwrap_or(text))
+        .map_err(|wrong| format!("{}; write the whole name as in the users file, such as `ci`", wrong.message()))
 }
 
 /// The users that the config asks for, if it does so.

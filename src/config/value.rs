@@ -102,14 +102,19 @@ pub(super) fn who(text: &str) -> Result<Who, Wrong> {
 /// Somebody: a user on this machine, or an address.
 pub(super) fn asker(text: &str) -> Result<Somebody, Wrong> {
     if let Some(name) = text.strip_prefix(USER) {
-        if name.contains('*') {
-            return Err(Wrong::new(format!("`{text}` is not one user"), "write the whole name: `user:ci`"));
-        }
-        return user(name).map(|name| Somebody { user: Some(name), ..Somebody::default() });
+        return one_user(name).map(|name| Somebody { user: Some(name), ..Somebody::default() });
     }
     let help = "write a user (`user:ci`) or an address (`10.1.2.3`)";
     let client: IpAddr = text.parse().map_err(|_unhelpful| Wrong::new(format!("`{text}` is nobody"), help))?;
     Ok(Somebody { client: client.to_canonical(), ..Somebody::default() })
+}
+
+/// The name of one user.
+pub(super) fn one_user(name: &str) -> Result<String, Wrong> {
+    if name.contains('*') {
+        return Err(Wrong::new(format!("`{USER}{name}` is not one user"), "write the whole name: `user:ci`"));
+    }
+    user(name)
 }
 
 fn user(name: &str) -> Result<String, Wrong> {

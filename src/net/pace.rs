@@ -138,7 +138,7 @@ mod tests {
             spend("2001:db8::3", 10, 100),
         );
         assert!(small < 5_000, "{small}");
-        assert!((3_500..5_000).contains(&large) && (3_500..5_000).contains(&other), "{large} {other}");
+        assert!((2_600..5_000).contains(&large) && (2_600..5_000).contains(&other), "{large} {other}");
     }
 
     #[test]

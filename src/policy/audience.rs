@@ -1,12 +1,18 @@
 //! For whom a rule is in force: the networks and users of its `for`, without those of its `except-for`.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// What a user is written with where networks may stand, too.
 pub const USER: &str = "user:";
+
+/// All addresses.
+const EVERYWHERE: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0)),
+];
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +97,25 @@ impl Audience {
     pub fn includes(&self, asker: &Asker<'_>) -> bool {
         let any = |list: &[Who]| list.iter().any(|who| who.is(asker));
         (self.only.is_empty() || any(&self.only)) && !any(&self.except)
+    }
+
+    /// Whether its exceptions leave nobody.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        let networks = self.except.iter().filter_map(|who| match who {
+            Who::Network(network) => Some(*network),
+            Who::User(_) => None,
+        });
+        // Halves of a network are the whole of it.
+        let networks = IpNet::aggregate(&networks.collect());
+        let holds = |network: &IpNet| networks.iter().any(|excepted| excepted.contains(network));
+        let everywhere = EVERYWHERE.iter().all(holds);
+        let excepted = |who: &Who| match who {
+            Who::Network(network) => holds(network),
+            // A star that is compared as a letter is like a star alone.
+            Who::User(pattern) => self.except.iter().any(|who| who.is_named(pattern)),
+        };
+        everywhere || !self.only.is_empty() && self.only.iter().all(excepted)
     }
 
     /// Whether it names a user.
@@ -197,6 +222,31 @@ mod tests {
             ("a**c", "ac", true),
         ] {
             assert_eq!(is_like(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn exceptions_may_leave_nobody() {
+        let of = |text: &str| match text.strip_prefix(USER) {
+            Some(name) => Who::User(name.to_owned()),
+            None => network(text),
+        };
+        let list = |texts: &[&str]| texts.iter().map(|text| of(text)).collect::<Vec<_>>();
+        for (only, except, nobody) in [
+            (&["user:ci"][..], &["user:ci"][..], true),
+            (&["user:ci-*"], &["user:c*"], true),
+            (&["user:c*"], &["user:ci-*"], false),
+            (&["user:ci", "10.0.0.0/8"], &["user:*"], false),
+            (&["user:ci", "10.0.0.0/8"], &["user:*", "10.0.0.0/7"], true),
+            (&["10.0.0.0/8"], &["10.0.0.0/9", "10.128.0.0/9"], true),
+            (&["10.0.0.0/8"], &["10.0.0.0/9"], false),
+            (&["user:ci"], &["0.0.0.0/0", "::/0"], true),
+            (&[], &["0.0.0.0/0", "::/0"], true),
+            (&[], &["0.0.0.0/0"], false),
+            (&[], &["user:*"], false),
+            (&[], &[], false),
+        ] {
+            assert_eq!(Audience { only: list(only), except: list(except) }.is_nobody(), nobody, "{only:?} {except:?}");
         }
     }
 

@@ -33,7 +33,7 @@ impl BrokenOff {
 /// The body of every request that goes upstream, and of every answer.
 pub(super) type Body = BoxBody<Bytes, BrokenOff>;
 
-/// How long an upstream's body may stand still.
+/// How long a body may stand still.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// What is read at once.
@@ -108,14 +108,14 @@ pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed()
 }
 
-/// A request's body, passed on as it comes.
+/// A request's body, passed on as it comes, unless the client stalls.
 pub(super) fn passed(incoming: Incoming) -> Body {
-    incoming.map_err(BrokenOff::new).boxed()
+    Patient::new(incoming, IDLE, "the client has sent nothing for too long; try again").boxed()
 }
 
 /// An upstream's body, passed on as it comes, unless it stalls.
 pub(super) fn streamed(incoming: Incoming) -> Body {
-    Patient::new(incoming, IDLE).boxed()
+    Patient::new(incoming, IDLE, "the upstream server stalled").boxed()
 }
 
 /// An upstream's body, decoded piece by piece.

@@ -2,26 +2,26 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use super::followed::{Followed, pause};
 use super::{Shared, serve};
-use crate::config::ListenerSettings;
-use crate::config::reload::{Look, Sight, Watch};
+use crate::config::reload::Look;
+use crate::config::{ListenerSettings, ListenerTls};
 use crate::net::crowd::{Crowd, Full, Seat};
 use crate::net::listen::Listener;
 use crate::net::proxy_protocol::{self, Brought, HeaderError};
 use crate::telemetry::metrics::TurnedAway;
+use crate::telemetry::standing::Source;
 use crate::tls::listener::{IdentityError, ListenerIdentity};
 
 /// Connections that are told at once that there is no place for them; more are closed without a word.
 const REFUSALS: usize = 256;
-/// How often the files of the TLS listeners are looked at.
-const PACE: Duration = Duration::from_secs(2);
 
 /// What a listener wants of those who come by it.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Entrance {
     pub(super) identity: Option<ListenerIdentity>,
     /// Places for those who are told that there is none.
     refusals: Arc<Semaphore>,
+    /// The identity's files, before they were read.
+    seen: Look,
 }
 
 /// A connection that has come.
@@ -58,8 +60,9 @@ pub(super) enum Unwelcome {
 impl Entrance {
     /// Reads what the listener needs.
     pub(super) fn open(settings: ListenerSettings) -> Result<Self, IdentityError> {
+        let seen = settings.tls.as_ref().map_or_else(|| Look::at::<&Path>([]), look_at);
         let identity = settings.tls.as_ref().map(ListenerIdentity::read).transpose()?;
-        Ok(Self { settings, identity, refusals: Arc::new(Semaphore::new(REFUSALS)) })
+        Ok(Self { settings, identity, seen, refusals: Arc::new(Semaphore::new(REFUSALS)) })
     }
 
     /// A place to hear why there is none; without one, not even that is told: the next one asks again.
@@ -112,38 +115,67 @@ pub(super) async fn accept_all(listener: Listener, entrance: Arc<Entrance>, shar
     }
 }
 
-/// Follows the files of the listeners that speak TLS: a certificate is renewed without a connection that is lost.
-pub(super) async fn follow(entrances: Vec<Arc<Entrance>>) {
-    let mut watches: Vec<_> = entrances
-        .iter()
-        .filter_map(|entrance| {
-            let files = entrance.identity.as_ref()?.files();
-            Some((Arc::clone(entrance), Watch::new(Look::at([&files.cert, &files.key]))))
-        })
-        .collect();
-    while !watches.is_empty() {
-        tokio::time::sleep(PACE).await;
+/// Follows the files of the listeners that speak TLS, which were seen before they were read: a certificate is renewed
+/// without a connection that is lost.
+pub(super) async fn follow(entrances: Vec<Arc<Entrance>>, shared: Arc<Shared>) {
+    let mut asked = shared.asked.subscribe();
+    let mut certificates = Certificate::all(entrances);
+    while !certificates.is_empty() {
+        let restless = certificates.iter().any(|one| one.followed.is_restless());
+        let is_asked = pause(&mut asked, restless).await;
+        let shared = Arc::clone(&shared);
         let looked = tokio::task::spawn_blocking(move || {
-            for (entrance, watch) in &mut watches {
-                look(entrance, watch);
-            }
-            watches
+            certificates.iter_mut().for_each(|one| one.look(&shared, is_asked));
+            certificates
         });
         // It only ends so when it panicked: what is in force stays.
-        let Ok(watching) = looked.await else { return };
-        watches = watching;
+        let Ok(looking) = looked.await else { return };
+        certificates = looking;
     }
 }
 
-fn look(entrance: &Entrance, watch: &mut Watch) {
-    let Some(identity) = &entrance.identity else { return };
-    let files = identity.files();
-    if watch.sees(Look::at([&files.cert, &files.key])) == Sight::Changed {
-        match identity.read_again() {
-            Ok(()) => info!(cert = %files.cert.display(), "a listener's certificate was read again, and is in force"),
-            Err(error) => error!("the one from before stays in force: {error}"),
+/// A certificate, and the listeners that show it.
+struct Certificate {
+    files: ListenerTls,
+    entrances: Vec<Arc<Entrance>>,
+    followed: Followed,
+}
+
+impl Certificate {
+    /// Those of all listeners: one with several addresses has one.
+    fn all(entrances: Vec<Arc<Entrance>>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for entrance in entrances {
+            let Some(identity) = &entrance.identity else { continue };
+            let files = identity.files().clone();
+            if let Some(same) = all.iter_mut().find(|one| one.files == files) {
+                same.entrances.push(entrance);
+                continue;
+            }
+            let followed = Followed::new(Source::Certificate(files.cert.clone()), entrance.seen.clone());
+            all.push(Self { files, entrances: vec![entrance], followed });
+        }
+        all
+    }
+
+    fn look(&mut self, shared: &Shared, asked: bool) {
+        if !self.followed.is_due(look_at(&self.files), asked) {
+            return;
+        }
+        let mut identities = self.entrances.iter().filter_map(|entrance| entrance.identity.as_ref());
+        match identities.try_for_each(ListenerIdentity::read_again) {
+            Ok(()) => {
+                let cert = self.files.cert.display();
+                info!(%cert, "a listener's certificate was read again, and is in force");
+                self.followed.accepted(shared);
+            }
+            Err(error) => self.followed.refused(shared, error.to_string()),
         }
     }
+}
+
+fn look_at(files: &ListenerTls) -> Look {
+    Look::at([&files.cert, &files.key])
 }
 
 /// Where a connection that a firewall turned here was opened to.

@@ -10,6 +10,7 @@ mod connection;
 mod entrance;
 mod exchange;
 pub(crate) mod fetch;
+mod followed;
 mod forward;
 mod headers;
 mod intercepted;
@@ -34,7 +35,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tracing::info;
 
 use self::auth::Gate;
@@ -61,7 +62,7 @@ use crate::telemetry::Decisions;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::decision::Tally;
 use crate::telemetry::metrics::{Metrics, TurnedAway};
-use crate::telemetry::standing::Standing;
+use crate::telemetry::standing::{Source, Standing};
 use crate::tls::bundle::{SystemRoots, bundle_for};
 use crate::tls::listener::IdentityError;
 use crate::tls::trust::UpstreamTrust;
@@ -87,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) decisions: Decisions,
     pub(crate) access: AccessLog,
     pub(crate) standing: Standing,
+    /// By which somebody asks to read certificates and the CA at once.
+    asked: watch::Sender<()>,
     pub(crate) tasks: Tasks,
     pub(crate) inventories: Inventories,
     pub(crate) claimed: Told,
@@ -134,6 +137,18 @@ impl Shared {
     pub(crate) fn put_in_force(&self, policy: Policy) {
         self.policies.store(Arc::new(Policies::new(policy)));
         self.pages.clear();
+    }
+
+    /// What `source` has on disk is in force.
+    fn accepted(&self, source: &Source) {
+        self.standing.accepted(source);
+        self.metrics.reloaded(true, &self.standing);
+    }
+
+    /// What `source` has on disk is refused, because of this error.
+    fn refused(&self, source: &Source, error: &str) {
+        self.standing.refused(source, error);
+        self.metrics.reloaded(false, &self.standing);
     }
 
     /// Counts a client that may not go where it wants, if that is what the error says.
@@ -266,6 +281,7 @@ impl Proxy {
             decisions,
             access,
             standing: Standing::default(),
+            asked: watch::Sender::default(),
             tasks,
             gate,
             leaves,
@@ -283,7 +299,8 @@ impl Proxy {
         crate::inventory::start(&shared).await;
         crate::claimed::watch::start(&shared);
         succession::start(&shared, seen, bundle.clone());
-        shared.tasks.spawn_until_abort(entrance::follow(listeners.iter().map(|(_, one)| Arc::clone(one)).collect()));
+        let entrances = listeners.iter().map(|(_, one)| Arc::clone(one)).collect();
+        shared.tasks.spawn_until_abort(entrance::follow(entrances, Arc::clone(&shared)));
         let reachable = |(listener, entrance): &(Listener, Arc<Entrance>)| {
             crate::admin::Reachable::of(listener.address(), &entrance.settings)
         };
@@ -350,15 +367,18 @@ impl Proxy {
         if let Some((gate, file)) = self.shared.gate.as_ref().zip(settings.users.as_ref()) {
             gate.change(file);
         }
-        self.shared.standing.accepted();
-        self.shared.metrics.reloaded(true);
+        self.shared.accepted(&Source::Config);
         Ok(())
     }
 
     /// Says that the config on disk is refused, because of this error: what is in force stays.
     pub fn refuse_config(&self, error: &str) {
-        self.shared.standing.refused(error);
-        self.shared.metrics.reloaded(false);
+        self.shared.refused(&Source::Config, error);
+    }
+
+    /// Reads the listeners' certificates and the CA again, as far as they have changed, without waiting for the next look.
+    pub fn read_certificates(&self) {
+        self.shared.asked.send_replace(());
     }
 
     /// Opens the logs' files anew, after they were renamed.

@@ -3,21 +3,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::Shared;
+use super::followed::{Followed, pause};
 use crate::config::CaSource;
-use crate::config::reload::{Look, Sight, Watch};
+use crate::config::reload::Look;
 use crate::name::HostName;
+use crate::telemetry::standing::Source;
 use crate::tls::bundle::rewrite_bundle;
 use crate::tls::{CaError, CertificateAuthority, renewal};
 
-/// Much less than what a renewal leaves between the last leaf of the old authority and the end of trust in it.
-const PACE: Duration = Duration::from_secs(2);
-
-/// Follows the files of the authority, which were `seen` before they were read.
+/// Follows the files of the authority, which were `seen` before they were read. The pace is much less than what a renewal
+/// leaves between the last leaf of the old authority and the end of trust in it.
 pub(super) fn start(shared: &Arc<Shared>, seen: Look, bundle: PathBuf) {
     if !shared.authority.get().is_confined() {
         warn!(
@@ -25,31 +24,38 @@ pub(super) fn start(shared: &Arc<Shared>, seen: Look, bundle: PathBuf) {
             "THE CA IS NOT CONFINED TO PYPI'S HOSTS: whoever gets its key can pose as any host to those who trust it"
         );
     }
-    let following = follow(Arc::clone(shared), Watch::new(seen), bundle);
+    let following = follow(Arc::clone(shared), Followed::new(Source::Authority, seen), bundle);
     shared.tasks.spawn_until_abort(following);
 }
 
-async fn follow(shared: Arc<Shared>, mut watch: Watch, bundle: PathBuf) {
+async fn follow(shared: Arc<Shared>, mut followed: Followed, bundle: PathBuf) {
     let mut signing = shared.authority.get();
-    let mut restless = false;
+    let mut asked = shared.asked.subscribe();
     loop {
-        tokio::time::sleep(if restless { PACE / 4 } else { PACE }).await;
+        let is_asked = pause(&mut asked, followed.is_restless()).await;
         let (source, hosts, path) = (shared.settings.ca.clone(), shared.settings.hosts(), bundle.clone());
         let own = shared.settings.client_roots.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let sight = watch.sees(Look::at(source.files()));
-            let loaded = (sight == Sight::Changed).then(|| load(&source, &hosts, &path, &own));
+            let due = followed.is_due(Look::at(source.files()), is_asked);
+            let loaded = due.then(|| load(&source, &hosts, &path, &own));
             if let CaSource::Dir(dir) = &source {
                 renewal::settle_in(dir);
             }
-            (watch, sight, loaded)
+            (followed, loaded)
         });
         // It only ends so when it panicked: what is in force stays.
-        let Ok((watching, sight, loaded)) = looked.await else { return };
-        (watch, restless) = (watching, sight == Sight::Restless);
+        let Ok((looking, loaded)) = looked.await else { return };
+        followed = looking;
         match loaded {
-            Some(Ok(authority)) => take_up(&shared, authority),
-            Some(Err(error)) => error!("the CA on disk is refused, the one from before stays in force: {error}"),
+            Some(Ok(authority)) => {
+                let is_same = authority.certificate_der() == signing.certificate_der();
+                take_up(&shared, authority);
+                // The first look finds what the start has made.
+                if !is_same || followed.is_refused() {
+                    followed.accepted(&shared);
+                }
+            }
+            Some(Err(error)) => followed.refused(&shared, error.to_string()),
             None => {}
         }
         let now = shared.authority.get();

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::body::Body;
+use super::body::{Body, BrokenOff};
 use crate::config::{Exits, Parent};
 use crate::name::Authority;
 use crate::name::host::InvalidHost;
@@ -112,6 +112,8 @@ pub(crate) enum UpstreamError {
     Crowded,
     #[error("the upstream server's answer is not HTTP: {0}")]
     Protocol(String),
+    #[error("the request broke off: {0}")]
+    Client(String),
 }
 
 impl UpstreamError {
@@ -124,6 +126,7 @@ impl UpstreamError {
             Self::Refused(_) => "destination-refused",
             Self::Crowded => "upstream-connections",
             Self::Protocol(_) => "upstream-protocol",
+            Self::Client(_) => "request-broke-off",
         }
     }
 
@@ -134,6 +137,7 @@ impl UpstreamError {
             Self::Loop(_) => StatusCode::LOOP_DETECTED,
             Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Unverified(_) | Self::Unreachable(_) | Self::Protocol(_) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -268,6 +272,10 @@ fn classify(error: &(dyn Error + 'static)) -> UpstreamError {
         if error.is::<Full>() {
             return UpstreamError::Crowded;
         }
+        // No answer's body has been read here: it is the request's.
+        if let Some(broken) = error.downcast_ref::<BrokenOff>() {
+            return UpstreamError::Client(broken.to_string());
+        }
         if let Some(http) = error.downcast_ref::<hyper::Error>()
             && (http.is_parse() || http.is_incomplete_message())
         {
@@ -390,5 +398,18 @@ impl Write for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_broke_off_is_its_clients_fault() {
+        let error = classify(&io::Error::other(BrokenOff::new("nothing came")));
+        assert!(matches!(error, UpstreamError::Unreachable(_)), "an I/O error's own cause is no request's");
+        let error = classify(&BrokenOff::new("nothing came"));
+        assert_eq!((error.status(), error.reason()), (StatusCode::BAD_REQUEST, "request-broke-off"));
     }
 }

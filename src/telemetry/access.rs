@@ -202,9 +202,27 @@ impl Record {
         if self.format == AccessFormat::Common {
             return info!("{}", self.common());
         }
-        let Json { request_id, client, method, host, path, status, bytes, ms, decision, rule, .. } = self.json();
-        let kind = self.ended.kind.as_str();
-        info!(request_id, %client, method, host, path, status, bytes, ms, kind, decision, rule, "access");
+        // The log has a time of its own.
+        let Json {
+            ts: _,
+            request_id,
+            client,
+            user,
+            method,
+            host,
+            path,
+            status,
+            bytes,
+            ms,
+            kind,
+            decision,
+            rule,
+            trace_id,
+        } = self.json();
+        let kind = kind.as_str();
+        info!(
+            request_id, %client, user, method, host, path, status, bytes, ms, kind, decision, rule, trace_id, "access"
+        );
     }
 }
 
@@ -281,6 +299,41 @@ mod tests {
             "10.0.0.7 - ann\\x20\\\"x\\\" [26/Nov/2026:09:05:00 +0000] \
              \"GET https://pypi.org/simple/\\\"\\\\\\x0a\\xe2\\x80\\xa8/ HTTP/1.1\" 200 12"
         );
+    }
+
+    #[test]
+    fn the_log_is_told_each_key_too() {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let writer = Arc::clone(&told);
+        let log = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || Told(Arc::clone(&writer)))
+            .finish();
+        let mut record = record("/");
+        record.format = AccessFormat::Json;
+        record.began.trace_id = Some("4bf92f3577b34da6a3ce929d0e0e4736".into());
+        (record.ended.decision, record.ended.rule) = (Some("hidden".into()), Some("acme".into()));
+        tracing::subscriber::with_default(log, || record.tell());
+        let line: serde_json::Value = serde_json::from_slice(&told.lock().unwrap()).unwrap();
+        let file = serde_json::to_value(record.json()).unwrap();
+        for (key, value) in file.as_object().unwrap().iter().filter(|(key, _)| *key != "ts") {
+            assert_eq!(&line[key], value, "{key}");
+        }
+    }
+
+    /// What a log writes to.
+    struct Told(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Told {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::decision::{Decision, Outcome, Surface};
 use super::histogram::Histogram;
+use super::standing::{Source, Standing};
 
 /// All metrics of one proxy.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Metrics {
     pub(crate) filter: Histogram,
     reloads: Family<ReloadLabels, Counter>,
     refused: Gauge,
+    certificates_refused: Gauge,
+    ca_refused: Gauge,
     /// Tunnels that are open.
     pub tunnels: Gauge,
     /// Client connections that are open.
@@ -305,10 +308,14 @@ impl Metrics {
         self.turned_away.get_or_create(&TurnedAwayLabels { reason }).inc();
     }
 
-    /// Counts a config that was read while we serve; it is in force now or, unless `ok`, refused.
-    pub fn reloaded(&self, ok: bool) {
+    /// Counts a config, a listener's certificate or a CA that was read while we serve; it is in force now or, unless `ok`,
+    /// refused, and `standing` has heard of it.
+    pub fn reloaded(&self, ok: bool, standing: &Standing) {
         self.reloads(ok).inc();
-        self.refused.set((!ok).into());
+        let set = |gauge: &Gauge, count: usize| gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        set(&self.refused, standing.count(|source| matches!(source, Source::Config)));
+        set(&self.certificates_refused, standing.count(|source| matches!(source, Source::Certificate(_))));
+        set(&self.ca_refused, standing.count(|source| matches!(source, Source::Authority)));
     }
 
     fn reloads(&self, ok: bool) -> Counter {
@@ -371,8 +378,12 @@ impl Metrics {
         registry.register_with_unit("upstream", "Until the head of an answer", Unit::Seconds, self.upstream.clone());
         registry.register_with_unit("filter", "To filter a page", Unit::Seconds, self.filter.clone());
         registry.register("log_dropped", "Records that did not reach a log's file", self.dropped.clone());
-        registry.register("reloads", "Configs read while serving", self.reloads.clone());
+        let help = "Configs, listeners' certificates and CAs read while serving";
+        registry.register("reloads", help, self.reloads.clone());
         registry.register("config_refused", "Whether the config on disk is not in force", self.refused.clone());
+        let help = "Listeners' certificates on disk that are not in force";
+        registry.register("certificates_refused", help, self.certificates_refused.clone());
+        registry.register("ca_refused", "Whether the CA on disk is not in force", self.ca_refused.clone());
         registry.register("policy", "The policy in force", Info::new([("fingerprint", fingerprint.to_owned())]));
         registry.register_with_unit("ca_expiry", "Until the authority expires", Unit::Seconds, self.ca_expiry.clone());
         let (age, names, fetches) = (&self.inventory_age, &self.inventory_names, &self.inventory_fetches);

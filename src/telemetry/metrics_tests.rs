@@ -19,7 +19,7 @@ fn full() -> Metrics {
     metrics.decided(&decision(Outcome::Refused, "a"));
     metrics.answered(Surface::Page, 200);
     metrics.carried.tunnel.up.inc();
-    metrics.reloaded(false);
+    metrics.reloaded(false, &Standing::default());
     metrics.dropped(Log::Access, 3);
     metrics.cached(CacheResult::Hit);
     metrics.ca_expires_in(-1.5);

@@ -278,6 +278,29 @@ fn a_key_of_another_certificate_is_told_of_at_the_start() {
 }
 
 #[test]
+fn env_points_at_a_listener_that_clients_use_themselves() {
+    const BALANCED: &str = "[[listener]]\naddr = \"127.0.0.1:1\"\nproxy-protocol = [\"10.0.0.1/32\"]\n";
+    const TURNED: &str = "[[listener]]\naddr = \"127.0.0.1:2\"\ntransparent = true\n";
+    const TLS: &str = "[[listener]]\naddr = \"127.0.0.1:3\"\ncert = \"proxy.pem\"\nkey = \"proxy.key\"\n";
+    const PLAIN: &str = "[[listener]]\naddr = \"127.0.0.1:4\"\n";
+    let env = |listeners: &[&str]| {
+        let shell = Shell::new(&listeners.concat());
+        identity(shell.path());
+        let output = shell.run(&["env", "--format", "json"]);
+        let variables: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (variables["HTTPS_PROXY"].as_str().unwrap_or_default().to_owned(), crate::commands::stderr(&output))
+    };
+    assert_eq!(env(&[BALANCED, TURNED, TLS, PLAIN]), ("http://127.0.0.1:4".to_owned(), String::new()));
+    let (proxy, said) = env(&[BALANCED, TURNED, TLS]);
+    assert!(proxy == "https://127.0.0.1:3" && said.contains("its certificate has to be valid for 127.0.0.1"), "{said}");
+    let (proxy, said) = env(&[BALANCED, TURNED]);
+    assert!(proxy.is_empty() && said.contains("a load balancer (`proxy-protocol`)"), "{said}");
+    let everywhere = TLS.replace("127.0.0.1", "0.0.0.0");
+    let (proxy, said) = env(&["[listen]\nallow = [\"10.0.0.0/8\"]\n", &everywhere]);
+    assert!(proxy.is_empty() && said.contains("--proxy https://HOST:3"), "{said}");
+}
+
+#[test]
 fn a_table_of_a_listener_is_read_whole() {
     let shell = Shell::new(
         "[listen]\nallow = [\"10.0.0.0/8\"]\n[[listener]]\naddr = [\"127.0.0.1:1\", \"systemd:tls\"]\ncert = \"c\"\nkey = \"k\"\n\

@@ -27,11 +27,15 @@ struct Serving {
 impl Serving {
     /// Serves the config that `prepare` writes, and looks at it once in `pace` milliseconds.
     fn new(pace: u64, prepare: impl FnOnce(&Path)) -> Self {
+        Self::with(&["--listen", "127.0.0.1:0"], pace, prepare)
+    }
+
+    fn with(arguments: &[&str], pace: u64, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path());
         let ready = folder.path().join("ready.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ready-file", "ready.json"]);
+        command.arg("serve").args(arguments).args(["--admin", "127.0.0.1:0", "--ready-file", "ready.json"]);
         command.args(["--pace", &pace.to_string()]).current_dir(folder.path()).env_clear().env("HOME", folder.path());
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = command.stdin(Stdio::null()).stderr(log).spawn().unwrap();
@@ -116,6 +120,72 @@ fn until(what: &str, done: impl Fn() -> bool) {
     }
 }
 
+/// A certificate of its own for the proxy itself.
+fn write_identity(folder: &Path) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    fs::write(folder.join("proxy.pem"), certificate.pem()).unwrap();
+    fs::write(folder.join("proxy.key"), key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn the_config_the_listeners_certificate_and_the_ca_are_refused_and_mended_each_by_itself() {
+    const CONFIG: &str =
+        "[ca]\ndir = \"ca\"\n[[listener]]\naddr = \"127.0.0.1:0\"\ncert = \"proxy.pem\"\nkey = \"proxy.key\"\n";
+    let serving = Serving::with(&[], NEVER, |folder| {
+        write_identity(folder);
+        fs::write(folder.join("namewall.toml"), CONFIG).unwrap();
+    });
+    let ready = || serving.get("/readyz").split_once("\r\n\r\n").unwrap().1.to_owned();
+    let refused = || {
+        ["config", "certificates", "ca"]
+            .map(|what| serving.metric(&format!("namewall_{what}_refused")).parse::<u64>().unwrap())
+    };
+    assert_eq!((ready().as_str(), refused()), ("ok\n", [0, 0, 0]));
+    // At once on SIGHUP: nothing here waits for a second look.
+    fs::write(serving.path("proxy.pem"), "junk").unwrap();
+    serving.hang_up();
+    until("the certificate is refused", || refused() == [0, 1, 0]);
+    assert!(ready().contains("the listener's certificate `") && ready().contains("holds none"), "{}", ready());
+    assert_eq!(serving.reloads("failed"), 1);
+    // One that comes beside it, and goes by itself.
+    let good = fs::read(serving.path("ca/ca.pem")).unwrap();
+    fs::write(serving.path("ca/ca.pem"), "junk").unwrap();
+    until("the CA is refused as well", || refused() == [0, 1, 1]);
+    assert!(ready().contains("the CA on disk is refused since") && ready().lines().count() == 3, "{}", ready());
+    serving.write("junk");
+    serving.hang_up();
+    until("and the config", || refused() == [1, 1, 1]);
+    assert_eq!(ready().lines().count(), 4, "{}", ready());
+    serving.write(CONFIG);
+    write_identity(serving.folder.path());
+    serving.hang_up();
+    until("those are mended", || refused() == [0, 0, 1]);
+    assert!(!ready().contains("the listener's") && ready().contains("the CA on disk"), "{}", ready());
+    fs::write(serving.path("ca/ca.pem"), good).unwrap();
+    serving.hang_up();
+    until("all is well", || ready() == "ok\n");
+    assert_eq!((refused(), serving.reloads("failed")), ([0, 0, 0], 3));
+}
+
+#[test]
+fn a_ready_file_that_was_left_is_no_sign_of_a_proxy_that_cannot_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (config, code) in [("", 3), ("junk", 2)] {
+        fs::write(folder.path().join("namewall.toml"), config).unwrap();
+        fs::write(folder.path().join("ready.json"), "{}").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_namewall"));
+        command.args(["serve", "--listen", &address, "--ready-file", "ready.json"]);
+        command.current_dir(folder.path()).env_clear().env("HOME", folder.path());
+        let status = command.stdin(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(code));
+        assert!(!folder.path().join("ready.json").exists(), "{config}");
+    }
+}
+
 /// Never by itself: only a signal makes it look.
 const NEVER: u64 = 3_600_000;
 
@@ -169,6 +239,8 @@ fn a_signal_reads_the_rules_and_a_broken_config_changes_nothing() {
     }
     assert_eq!(serving.metric("namewall_config_refused"), "1");
     let log = serving.log();
+    let admin = format!("admin={}", serving.told["admin"].as_str().unwrap());
+    assert!(log.contains("listen=\"127.0.0.1:") && log.contains(&admin) && !log.contains("Some("), "{log}");
     assert!(log.contains("unknown key `naems` (namewall.toml:3:1); `namewall check` shows all of it"), "{log}");
     assert!(!log.contains("naems = "), "the line itself, in which a password may stand: {log}");
 
@@ -180,7 +252,7 @@ fn a_signal_reads_the_rules_and_a_broken_config_changes_nothing() {
     assert_eq!(serving.metric("namewall_config_refused"), "0");
     let log = serving.log();
     let print = |info: &str| info.split('"').nth(1).unwrap().to_owned();
-    for part in [print(&before), print(&after), "rules=1".into(), "take a restart: listen.drain".into()] {
+    for part in [print(&before), print(&after), "rules=1".into(), "take a restart: listen.drain\n".into()] {
         assert!(log.contains(&part), "{part}: {log}");
     }
     serving.hang_up();

@@ -274,6 +274,29 @@ fn explain_says_it_for_somebody() {
 }
 
 #[test]
+fn somebody_is_one_whom_the_users_file_has() {
+    let shell = shell();
+    let explain = |user: &str| shell.run(&["explain", "--as-user", user, "innocent"]);
+    let output = explain("user:ci");
+    assert!(output.status.code() == Some(1) && stderr(&output).is_empty(), "{}", stderr(&output));
+    for nobody in ["", "user:", "*", "user:ci-*", "a:b", " ci"] {
+        let output = explain(nobody);
+        assert_eq!(output.status.code(), Some(2), "{nobody}: {}", stdout(&output));
+        assert!(
+            stderr(&output).contains("write the whole name as in the users file, such as `ci`"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let output = explain("nosuch");
+    assert!(stderr(&output).contains("no user is called `nosuch`; write it as in `"), "{}", stderr(&output));
+    let output = Shell::new(RULES_FOR_ALL).run(&["explain", "--as-user", "ci", "acme"]);
+    assert!(stderr(&output).contains("no client is asked for its name"), "{}", stderr(&output));
+}
+
+const RULES_FOR_ALL: &str = "[[protect]]\nid = \"acme\"\nnames = [\"acme\"]\n";
+
+#[test]
 fn a_preview_is_of_all_rules_or_of_somebodys() {
     let shell = shell();
     let hidden = |arguments: &[&str]| {

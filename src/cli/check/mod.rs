@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
         console.text(SCHEMA)?;
         return Ok(Outcome::Fine);
     }
-    let examined = examine(arguments, common);
+    let examined = examine(arguments, common, console);
     if arguments.format == FindingsFormat::Text {
         let report = examined?;
         let told = common.verbosity() > Verbosity::Quiet || arguments.strict;
@@ -69,10 +69,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     Ok(report.outcome())
 }
 
-fn examine(arguments: &Arguments, common: &Common) -> Result<Report, Failure> {
+fn examine(arguments: &Arguments, common: &Common, console: &Console) -> Result<Report, Failure> {
     let settings = common.settings()?;
     let today = OffsetDateTime::now_utc().date();
     let policy = settings.policy(today)?;
+    arguments.asker.tell_of_stranger(&settings, console);
     let mut report = Report::of(&settings, &policy, today, arguments.strict);
     report.mirrors = mirrors::used(&settings.sites, &Environment::from_process());
     report.note = mirrors::said(&settings.sites, common.verbosity());

@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, console: &Console) -> 
     let settings = common.settings()?;
     let today = OffsetDateTime::now_utc().date();
     let policy = settings.policy(today)?;
+    arguments.asker.tell_of_stranger(&settings, console);
     let narrowed = arguments.asker.narrowed(&policy);
     let judges = Judges::new(narrowed.as_ref().unwrap_or(&policy), &policy, today)?;
     tell_of_no_rule(&settings, today, console);

@@ -11,7 +11,7 @@ pub enum LintKind {
     ExposedUsers,
     /// A listener can't speak TLS with the files that it has on this machine.
     ListenerCertificate,
-    /// The rule is for a user, or spares one, who is none.
+    /// The rule is for a user, or spares one, or an assertion is for one, who is none.
     UnknownUser,
     /// The rule's last day is over.
     Expired,
@@ -23,7 +23,7 @@ pub enum LintKind {
     NothingInForce,
     /// The rule hides all that there is, and says that it means it.
     MatchesEverything,
-    /// The rule's own exceptions take all away that the pattern matches, or its `versions` leave none.
+    /// The rule's own exceptions take all away that the pattern matches, or all whom it is for, or its `versions` leave none.
     NeverMatches,
     /// The exception takes nothing away.
     IdleExcept,
@@ -113,7 +113,7 @@ impl LintKind {
             Self::OpenToTheWorld => "`allow` admits every network, so whoever reaches the proxy is served.",
             Self::ExposedUsers => "Others than its owner may read the users file, and guess passwords from its hashes.",
             Self::ListenerCertificate => "A listener can't speak TLS with the certificate and key on this machine.",
-            Self::UnknownUser => "The rule is for a user, or spares one, whom the users file doesn't have.",
+            Self::UnknownUser => "A rule or an assertion names a user whom the users file doesn't have.",
             Self::Expired => "The rule's last day is over, so it protects nothing any more.",
             Self::ExpiresSoon => "The rule's last day is near; after it the rule protects nothing.",
             Self::NoReason => "The rule has no reason, so nobody who is refused learns why.",

@@ -37,6 +37,7 @@ impl Settings {
     pub fn lints(&self, today: Date) -> Vec<Lint> {
         let mut lints = rules::of_each(&self.rules, today);
         lints.extend(rules::of_users(self));
+        lints.extend(rules::of_nobody(self));
         lints.extend(exceptions::of_each(&self.rules));
         lints.extend(overlaps::all(&self.rules, today));
         lints.extend(well_known::hidden(&self.rules, &self.assertions, today));

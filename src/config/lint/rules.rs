@@ -36,7 +36,8 @@ pub(super) fn of_config(settings: &Settings, today: Date) -> Vec<Lint> {
     lints
 }
 
-/// The users that rules name and that are none: a slip of the pen leaves such a rule without effect.
+/// The users that rules and assertions name and that are none: a slip of the pen leaves such a rule without effect, and
+/// such an assertion without a meaning.
 pub(super) fn of_users(settings: &Settings) -> Vec<Lint> {
     let Some(file) = &settings.users else { return Vec::new() };
     let Ok(users) = &file.users else { return Vec::new() };
@@ -50,7 +51,29 @@ pub(super) fn of_users(settings: &Settings) -> Vec<Lint> {
             lints.push(Lint::of_rule(LintKind::UnknownUser, rule, message, help));
         }
     }
+    // Each is told of once, where it is first asserted something for.
+    let mut told: Vec<&str> = users.names().collect();
+    for assertion in &settings.assertions {
+        let Some(name) = assertion.asker.user.as_deref().filter(|name| !told.contains(name)) else { continue };
+        told.push(name);
+        let message = format!("an assertion is for `{}`, and no user is called so", assertion.asker);
+        let help = format!("write it as in `{}`, or add the user there", file.path.display());
+        let lint = Lint::of_config(LintKind::UnknownUser, message, help);
+        lints.push(Lint { place: assertion.place.clone(), ..lint });
+    }
     lints
+}
+
+/// The rules whose `except-for` leaves nobody of whom they are for.
+pub(super) fn of_nobody(settings: &Settings) -> Vec<Lint> {
+    let listed: Vec<Rule> = settings.inventories.iter().map(|source| source.listing(None).rule).collect();
+    let of_one = |rule: &Rule| {
+        let message =
+            format!("`except-for` of rule `{}` leaves nobody whom it is for, so it protects nothing", rule.id);
+        let help = "remove the exceptions that aren't meant, or the rule";
+        Lint::of_rule(LintKind::NeverMatches, rule, message, help)
+    };
+    settings.rules.iter().chain(&listed).filter(|rule| rule.audience.is_nobody()).map(of_one).collect()
 }
 
 /// What is odd about each rule by itself.

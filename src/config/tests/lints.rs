@@ -183,6 +183,22 @@ fn users_who_are_none_and_hashes_that_others_read() {
     let said = warnings(&config("\"user:dev\""));
     assert!(said.contains("rule `acme` names `user:dev`, and no user is called so"), "{said}");
     assert!(said.contains("readable by others") && said.contains("chmod 600"), "{said}");
+    // Assertions name users, too; each is told of once.
+    let asserted = "[[assert]]\nallowed = [\"a\", \"b\"]\nfor = \"user:nobody\"\n[[assert]]\nallowed = [\"a\"]\nfor = \"user:ci\"\n";
+    let config = format!("{}{asserted}", config("\"user:ci\""));
+    assert_eq!(short(&config), ["0 exposed-users", "11 unknown-user"]);
+    let said = warnings(&config);
+    assert!(said.contains("an assertion is for `user:nobody`, and no user is called so"), "{said}");
+}
+
+#[test]
+fn a_rule_that_spares_all_whom_it_is_for_protects_nothing() {
+    for for_whom in ["for = [\"10.0.0.0/8\"]\nexcept-for = [\"10.0.0.0/8\"]", "except-for = [\"0.0.0.0/0\", \"::/0\"]"]
+    {
+        let said = warnings(&rule("acme", "\"acme\"", for_whom));
+        assert!(said.contains("never-matches") && said.contains("leaves nobody whom it is for"), "{said}");
+    }
+    assert_eq!(short(&rule("acme", "\"acme\"", "except-for = [\"0.0.0.0/0\"]")), [""; 0]);
 }
 
 #[test]

@@ -25,6 +25,14 @@ fn rendered(cases: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn a_number_that_is_no_limit_is_told_the_bounds() {
+    for number in ["99999999999", "0", "-1"] {
+        let error = load(&format!("[limits]\nconnections = {number}\n")).unwrap_err().to_string();
+        assert!(error.contains("write a number from 1 to 1073741824"), "{error}");
+    }
+}
+
+#[test]
 fn mistakes_of_shape() {
     let shown = rendered(&[
         ("a value without quotes", "[log]\nformat = json\n"),
