@@ -105,9 +105,9 @@ pub(super) async fn accept_all(listener: Listener, entrance: Arc<Entrance>, shar
             Err(full) => {
                 shared.metrics.turned_away(full.into());
                 let Some(place) = entrance.refusal() else { continue };
-                let (entrance, limits) = (Arc::clone(&entrance), shared.settings.limits.clone());
+                let (entrance, telling) = (Arc::clone(&entrance), Arc::clone(&shared));
                 shared.tasks.spawn(async move {
-                    serve::refuse(&entrance, &limits, stream, peer, full).await;
+                    serve::refuse(&telling, &entrance, stream, peer, full).await;
                     drop(place);
                 });
             }

@@ -24,7 +24,6 @@ use super::exchange::{self, Visit};
 use super::opened::connect;
 use super::reply::closing;
 use super::{Shared, forward, reply, transparent};
-use crate::config::Limits;
 use crate::name::Authority;
 use crate::net::crowd::{Full, Seat};
 use crate::net::deadline::WriteDeadline;
@@ -72,7 +71,7 @@ pub(super) async fn serve(shared: Arc<Shared>, entrance: Arc<Entrance>, arrival:
         // Its place is for others while it hears so.
         drop(seat);
         let Some(_place) = entrance.refusal() else { return };
-        return turn_away(&entrance, limits, stream, address, full).await;
+        return turn_away(&shared, &entrance, stream, address, full).await;
     }
     let guest = Arc::new(Guest::new(address, seat, &shared.metrics));
     if entrance.settings.transparent {
@@ -124,30 +123,36 @@ async fn secured(entrance: &Entrance, patience: Duration, stream: TcpStream, cli
 }
 
 /// Says to somebody who has just come that there is no place.
-pub(super) async fn refuse(entrance: &Entrance, limits: &Limits, mut stream: TcpStream, peer: SocketAddr, full: Full) {
+pub(super) async fn refuse(
+    shared: &Arc<Shared>,
+    entrance: &Entrance,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    full: Full,
+) {
     // What a load balancer says of it stands before its first request.
-    if let Ok(Ok(client)) = timeout(limits.opening, entrance.client(&mut stream, peer)).await {
-        turn_away(entrance, limits, stream, client, full).await;
+    if let Ok(Ok(client)) = timeout(shared.settings.limits.opening, entrance.client(&mut stream, peer)).await {
+        turn_away(shared, entrance, stream, client, full).await;
     }
 }
 
 /// Answers whatever is asked first with why there is no place.
-async fn turn_away(entrance: &Entrance, limits: &Limits, stream: TcpStream, client: IpAddr, full: Full) {
+async fn turn_away(shared: &Arc<Shared>, entrance: &Entrance, stream: TcpStream, client: IpAddr, full: Full) {
     if entrance.settings.transparent {
         return;
     }
+    let limits = &shared.settings.limits;
     let Some(stream) = secured(entrance, limits.opening, stream, client).await else { return };
-    let service = service_fn(|_request: Request<Incoming>| async move {
-        Ok::<_, std::convert::Infallible>(match full {
-            Full::All => {
-                reply::busy(StatusCode::SERVICE_UNAVAILABLE, "connections", "it has as many clients as it serves")
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let entry = Entry::begin(shared, client, None, &request);
+        let (status, reason, detail) = match full {
+            Full::All => (StatusCode::SERVICE_UNAVAILABLE, "connections", "it has as many clients as it serves"),
+            Full::OfOne => {
+                let detail = "you have as many connections as one client may have";
+                (StatusCode::TOO_MANY_REQUESTS, "client-connections", detail)
             }
-            Full::OfOne => reply::busy(
-                StatusCode::TOO_MANY_REQUESTS,
-                "client-connections",
-                "you have as many connections as one client may have",
-            ),
-        })
+        };
+        Ok::<_, std::convert::Infallible>(entry.answered(reply::busy(status, reason, detail)))
     });
     let mut builder = http1_builder(limits);
     builder.keep_alive(false).header_read_timeout(limits.opening);

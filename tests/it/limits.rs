@@ -55,6 +55,7 @@ async fn one_connection_too_many_is_told_when_to_come_again() {
     let answer = asked(&world).await;
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 5"), "{answer}");
     assert!(answer.contains("application/problem+json") && answer.contains("(connections)"), "{answer}");
+    assert!(answer.contains("namewall-request-id: "), "{answer}");
     turned_away(&world, "connections", 1).await;
     drop(open);
     let begun = Instant::now();
