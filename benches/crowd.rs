@@ -13,6 +13,8 @@
 
 #[path = "support/process.rs"]
 mod process;
+#[path = "../tests/it/trust.rs"]
+mod trust;
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -154,13 +156,7 @@ async fn page(gateway: &Gateway, connector: &tokio_rustls::TlsConnector) -> Dura
 }
 
 async fn ordinary(gateway: &Gateway, root: &CertificateDer<'static>) -> (Duration, Duration) {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(root.clone()).unwrap();
-    let mut config = rustls::ClientConfig::builder_with_provider(namewall::tls::provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config = rustls::ClientConfig::clone(trust::trusting(root.clone(), b"http/1.1").config());
     config.resumption = rustls::client::Resumption::disabled();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let mut times = Vec::with_capacity(REQUESTS);

@@ -21,6 +21,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::origin::PROJECTS;
+use super::trust::trusting;
 
 /// Nothing takes longer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -73,18 +74,6 @@ pub(crate) struct Load {
     counts: Arc<Counts>,
 }
 
-fn trusting(root: &CertificateDer<'static>, protocol: &[u8]) -> TlsConnector {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(root.clone()).unwrap();
-    let mut config = rustls::ClientConfig::builder_with_provider(namewall::tls::provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![protocol.to_vec()];
-    TlsConnector::from(Arc::new(config))
-}
-
 /// A number that is anything; good enough for a load.
 fn any(below: usize) -> usize {
     use std::hash::{BuildHasher, Hasher};
@@ -95,7 +84,7 @@ fn any(below: usize) -> usize {
 impl Load {
     pub(crate) fn new(proxy: SocketAddr, ca: &str, counts: &Arc<Counts>) -> Self {
         let root = CertificateDer::from_pem_file(ca).unwrap();
-        Self { proxy, h1: trusting(&root, b"http/1.1"), h2: trusting(&root, b"h2"), counts: Arc::clone(counts) }
+        Self { proxy, h1: trusting(root.clone(), b"http/1.1"), h2: trusting(root, b"h2"), counts: Arc::clone(counts) }
     }
 
     /// Starts all; they end when what is returned is dropped.

@@ -22,6 +22,8 @@ mod member;
 mod origin;
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../../tests/it/trust.rs"]
+mod trust;
 
 use std::fs;
 use std::path::Path;

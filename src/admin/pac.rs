@@ -19,8 +19,7 @@ pub(crate) struct Reachable {
 impl Reachable {
     /// The one at `address`; `None` if clients come to it by a load balancer or by a firewall alone.
     pub(crate) fn of(address: SocketAddr, settings: &ListenerSettings) -> Option<Self> {
-        let is_for_clients = settings.balancers.is_empty() && !settings.transparent;
-        is_for_clients.then_some(Self { address, speaks_tls: settings.tls.is_some() })
+        settings.is_for_clients().then_some(Self { address, speaks_tls: settings.tls.is_some() })
     }
 
     /// As PAC files write it; what stands for all of the machine's addresses is told as the one by which we were asked.

@@ -53,10 +53,16 @@ impl ListenerSettings {
         Self { place, allow, tls: None, balancers: Vec::new(), transparent: false }
     }
 
-    /// Its address, if it is one that clients can be pointed at: neither their firewall nor their load balancer.
+    /// Whether clients come by it themselves: neither by their firewall nor by their load balancer.
+    #[must_use]
+    pub const fn is_for_clients(&self) -> bool {
+        !self.transparent && self.balancers.is_empty()
+    }
+
+    /// Its address, if it is one that clients can be pointed at.
     #[must_use]
     pub fn proxy_address(&self) -> Option<SocketAddr> {
-        self.place.address().filter(|_| !self.transparent && self.balancers.is_empty())
+        self.place.address().filter(|_| self.is_for_clients())
     }
 }
 

@@ -26,6 +26,17 @@ async fn asked(world: &World) -> String {
     world.raw(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await
 }
 
+/// The same of a client with another address.
+async fn asked_by_another(world: &World) -> String {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(world.address()).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 async fn turned_away(world: &World, reason: &str, count: u32) {
     let metrics = world.admin("/metrics").await;
     let line = format!("namewall_turned_away_total{{reason=\"{reason}\"}} {count}\n");
@@ -72,12 +83,7 @@ async fn one_client_takes_no_more_than_its_share() {
     assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after: 5"), "{answer}");
     turned_away(&world, "client-connections", 1).await;
     // Another one has a share of its own.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
-    let mut other = socket.connect(world.address()).await.unwrap();
-    other.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    other.read_to_string(&mut answer).await.unwrap();
+    let answer = asked_by_another(&world).await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     drop(open);
 }
@@ -96,12 +102,7 @@ async fn one_client_takes_no_places_of_others() {
         assert!(begun.elapsed() < Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
-    let mut other = socket.connect(world.address()).await.unwrap();
-    other.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    other.read_to_string(&mut answer).await.unwrap();
+    let answer = asked_by_another(&world).await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
 

@@ -11,6 +11,7 @@
 
 #[path = "../support/book/mod.rs"]
 mod book;
+mod trust;
 mod world;
 
 mod access;

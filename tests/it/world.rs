@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -21,6 +20,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+pub(crate) use crate::trust::trusting;
 
 pub const JSON: &str = "application/vnd.pypi.simple.v1+json";
 pub const HTML: &str = "application/vnd.pypi.simple.v1+html";
@@ -317,19 +318,6 @@ pub async fn echo() -> String {
         }
     });
     address
-}
-
-/// A client that trusts `root` alone, and speaks that protocol.
-pub fn trusting(root: CertificateDer<'_>, protocol: &[u8]) -> tokio_rustls::TlsConnector {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(root.into_owned()).unwrap();
-    let mut config = rustls::ClientConfig::builder_with_provider(namewall::tls::provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![protocol.to_vec()];
-    tokio_rustls::TlsConnector::from(Arc::new(config))
 }
 
 /// Ends the program that a test started, whatever becomes of the test.

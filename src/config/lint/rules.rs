@@ -42,7 +42,7 @@ pub(super) fn of_users(settings: &Settings) -> Vec<Lint> {
     let Some(file) = &settings.users else { return Vec::new() };
     let Ok(users) = &file.users else { return Vec::new() };
     let mut lints = Vec::new();
-    let listed: Vec<Rule> = settings.inventories.iter().map(|source| source.listing(None).rule).collect();
+    let listed = of_inventories(settings);
     for rule in settings.rules.iter().chain(&listed) {
         let named = rule.audience.only.iter().chain(&rule.audience.except);
         for who in named.filter(|who| who.is_user() && !users.names().any(|name| who.is_named(name))) {
@@ -66,7 +66,7 @@ pub(super) fn of_users(settings: &Settings) -> Vec<Lint> {
 
 /// The rules whose `except-for` leaves nobody of whom they are for.
 pub(super) fn of_nobody(settings: &Settings) -> Vec<Lint> {
-    let listed: Vec<Rule> = settings.inventories.iter().map(|source| source.listing(None).rule).collect();
+    let listed = of_inventories(settings);
     let of_one = |rule: &Rule| {
         let message =
             format!("`except-for` of rule `{}` leaves nobody whom it is for, so it protects nothing", rule.id);
@@ -74,6 +74,11 @@ pub(super) fn of_nobody(settings: &Settings) -> Vec<Lint> {
         Lint::of_rule(LintKind::NeverMatches, rule, message, help)
     };
     settings.rules.iter().chain(&listed).filter(|rule| rule.audience.is_nobody()).map(of_one).collect()
+}
+
+/// The rules that inventories are in force by.
+fn of_inventories(settings: &Settings) -> Vec<Rule> {
+    settings.inventories.iter().map(|source| source.listing(None).rule).collect()
 }
 
 /// What is odd about each rule by itself.
