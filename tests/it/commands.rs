@@ -289,6 +289,9 @@ while time.time() < until:
     if not typed and shown.encode() in seen:
         os.write(terminal, keys.encode().decode("unicode_escape").encode())
         typed = True
+else:
+    # What hangs is to be told of, not waited for.
+    os.kill(pid, 9)
 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(seen.decode(errors="replace"), "status", status)
 "#;
